@@ -1,0 +1,138 @@
+/* The door of context/: processes in namespaces: seats, the launch, exec, and what they give up.
+ *
+ * A *seat* is a parked process 1: cloned into the namespaces most contexts want and attached to
+ * a fresh cgroup slot, waiting on a socket. A launch writes steps into the seat's arena and sends
+ * the order; the seat runs the CHILD steps, forks the command (COMMAND steps end in its exec) and
+ * execs ward-init. So nothing slow (attaching on cgroup v1, making namespaces) is on a start's
+ * path, and a start without a parked seat merely makes one first. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/step.h"
+#include "spec/facts.h"
+#include "spec/spec.h"
+
+void context_probe(struct facts *facts);
+
+/* --- plan --- */
+
+enum context_ns { /* bits */
+	CONTEXT_NS_USER = 1,
+	CONTEXT_NS_NET = 2,
+	CONTEXT_NS_TIME = 4,
+	/* pid, mount, ipc, uts and cgroup are always there */
+};
+
+struct context_plan; /* namespaces, ids, capabilities, filter, rlimits, argv ... resolved data */
+[[nodiscard]] int context_plan_new(const struct spec *spec, const struct facts *facts,
+				   bool own_network, struct context_plan **ret, struct err *e);
+void context_plan_free(struct context_plan *p);
+void context_print(const struct context_plan *p, struct buf *out);
+
+/* --- what the daemon keeps --- */
+
+struct context_host; /* ward-init as a sealed memfd, compiled seccomp filters by profile, ids */
+
+/**
+ * @init_path the ward-init binary; @profile_dir where seccomp profiles lie (configs/seccomp).
+ * @ids_first/@ids_total the host ids that `ids = auto` hands out, 65536 a context.
+ */
+[[nodiscard]] int context_host_new(const char *init_path, const char *profile_dir,
+				   uint32_t ids_first, uint32_t ids_total, struct context_host **ret,
+				   struct err *e);
+void context_host_free(struct context_host *h);
+/** Marks a range as taken (a re-adopted context's) or gives it back. */
+[[nodiscard]] int context_ids_claim(struct context_host *h, uint32_t first, uint32_t count);
+void context_ids_release(struct context_host *h, uint32_t first, uint32_t count);
+
+/* --- seats --- */
+
+/** What makes seats interchangeable. ids_count 0: a range of 65536 is handed out. */
+struct seat_kind {
+	unsigned namespaces; /* enum context_ns */
+	uint32_t ids_first, ids_count; /* non-zero only for `ids = FIRST:COUNT` */
+};
+
+struct seat {
+	struct seat_kind kind;
+	pid_t pid; /* as the daemon sees it: the context's process 1 */
+	int pidfd;
+	int sock; /* SOCK_SEQPACKET to the child; readable: seat_read() */
+	int userns_fd; /* -1 without CONTEXT_NS_USER */
+	uint32_t ids_first, ids_count;
+	bool ids_owned; /* handed out by context_host: release when the context ends */
+	bool exec_failed; /* after SEAT_FAILED: what failed was the exec of the command itself */
+	struct arena arena;
+};
+
+/**
+ * Clones a seat. `enter` runs in the child and puts it into its slot (see sched_attach_self);
+ * `clone_into` is a cgroup2 directory descriptor or -1. Returns at once; the child reports
+ * SEAT_PARKED on seat->sock when it is in place. `loopback` is called in a new network namespace.
+ * The child dies with the daemon (PR_SET_PDEATHSIG) until it is launched.
+ */
+struct seat_enter {
+	int (*enter)(void *arg); /* runs in the child, its descriptors still open */
+	void *arg;
+	int clone_into;
+	int (*loopback)(void);
+};
+[[nodiscard]] int seat_new(struct context_host *h, const struct seat_kind *kind,
+			   const struct seat_enter *enter, struct seat **ret, struct err *e);
+/** Kills the child if it was not launched, closes all. The cgroup slot is the caller's. */
+void seat_free(struct context_host *h, struct seat *s);
+/** The kind a plan needs. */
+struct seat_kind context_seat_kind(const struct context_plan *p);
+
+enum seat_event {
+	SEAT_WAIT, /* nothing yet */
+	SEAT_PARKED, /* ready for an order */
+	SEAT_TERMINAL, /* the pty's master has come: ret_fd */
+	SEAT_STARTED, /* the command and process 1 have exec'ed: the context runs; the arena may go */
+	SEAT_FAILED /* `e` says which step and why; not_found/not_executable by errno of "exec" */
+};
+/** Reads one report (non-blocking). @ret_fd only with SEAT_TERMINAL, owned by the caller. */
+enum seat_event seat_read(struct seat *s, int *ret_fd, struct err *e);
+
+/** Standard streams of the command. Descriptors are given away by context_steps(). */
+struct context_stdio {
+	int in, out, err; /* -1: /dev/null of the view */
+	bool terminal; /* make a pty inside the context instead; its master is reported */
+	unsigned short rows, cols;
+};
+
+/**
+ * Appends hostname, ids, limits, keyring, privilege drop and exec: CHILD and COMMAND steps, to
+ * come after those of fs/. `status_fd` (given away) is where the exit status is written by
+ * ward-init as text: "exited N\n" or "killed N\n".
+ */
+[[nodiscard]] int context_steps(const struct context_plan *p, struct context_host *h,
+				const struct seat *s, struct context_stdio *io, int status_fd,
+				struct step_list *steps, struct err *e);
+/** Sends the order: the child now runs the steps in the arena. Closes the list's descriptors. */
+[[nodiscard]] int seat_launch(struct seat *s, struct step_list *steps, struct err *e);
+
+/* --- exec into a running context --- */
+
+struct context_exec {
+	pid_t target; /* process 1 of the context, as the host sees it */
+	int target_pidfd;
+	struct strv command;
+	struct strv environment; /* added to PATH, TERM, HOME ... */
+	char *user, *directory;
+	struct context_stdio io;
+	const struct seat_enter *enter; /* into the context's cgroup slot */
+};
+/**
+ * Starts a process inside the context with its namespaces, view, filter and capabilities.
+ * The result is a seat without order: read its sock until SEAT_STARTED or SEAT_FAILED; pid and
+ * pidfd are those of the command (a child of the daemon: waitid gives its status).
+ */
+[[nodiscard]] int context_exec(struct context_host *h, const struct context_plan *p,
+			       const struct context_exec *x, struct seat **ret, struct err *e);

@@ -1,0 +1,215 @@
+/* Private to the daemon's core: the objects that manager.h hides, and who does what to them.
+ *
+ *   manager.c   opens and closes the rooms        registry.c  the contexts by name, INI files
+ *   journal.c   what survives the daemon          recover.c   what a new daemon does with it
+ *   seats.c     the pool of parked seats          launch.c    spec -> plans -> steps -> running
+ *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
+ *   session.c   run and exec for a client         look.c      summaries, processes, plan
+ *   change.c    set                               life.c      what each state permits */
+#pragma once
+
+#include <sys/queue.h>
+#include <time.h>
+
+#include "base/proc.h"
+#include "context/context.h"
+#include "daemon/life.h"
+#include "daemon/manager.h"
+#include "fs/fs.h"
+#include "netctl/netctl.h"
+
+/* --- seats.c --- */
+
+/** A seat in the pool: the parked process and its cgroup slot, parked or on the way there. */
+struct parked {
+	LIST_ENTRY(parked) link;
+	struct manager *manager;
+	struct seat *seat;
+	unsigned slot;
+	struct proc_id id;
+	bool ready;
+	sd_event_source *source;
+	struct context *claimed_by; /* waits for this one; NULL: belongs to the pool */
+};
+LIST_HEAD(parked_list, parked);
+
+#define SEAT_KINDS_MAX 4
+
+struct seat_pool {
+	struct parked_list list;
+	struct seat_kind kinds[SEAT_KINDS_MAX]; /* most recently wanted first */
+	unsigned kind_count;
+	unsigned target; /* seats to keep of kinds[0]; half of it of the others */
+	sd_event_source *refill;
+};
+
+void seats_init(struct manager *m);
+void seats_done(struct manager *m);
+/** Yields a ready seat of that kind, or starts one claimed by `c` (launch_parked() is called). */
+[[nodiscard]] int seats_take(struct manager *m, const struct seat_kind *kind, struct context *c,
+			     struct parked **ret, struct err *e);
+/** Takes a seat that never became a context apart: process, slot, ids. */
+void parked_free(struct parked *p);
+
+/* --- contexts --- */
+
+struct exit_info {
+	bool known; /* something ran and ended */
+	int code, status; /* CLD_EXITED / CLD_KILLED / CLD_DUMPED, as waitid(2) */
+	char reason[8]; /* "exit", "signal", "oom", "start", "lost" */
+	char *text;
+};
+
+enum waiter_kind { WAITER_START, WAITER_STOP };
+
+struct waiter {
+	STAILQ_ENTRY(waiter) link;
+	enum waiter_kind kind;
+	manager_started started;
+	manager_done done;
+	void *arg;
+};
+STAILQ_HEAD(waiter_list, waiter);
+
+struct launch;
+
+struct context {
+	struct manager *manager;
+	char name[SPEC_NAME_MAX + 1];
+	struct spec *declared; /* from NAME.ini; NULL: undeclared */
+	struct timespec declared_mtime;
+	struct spec *active; /* what it was started with; NULL when stopped */
+	enum life_state state;
+	bool throwaway; /* forgotten when it ends */
+
+	/* while not stopped */
+	unsigned slot;
+	struct proc_id id;
+	int pidfd, status_fd;
+	uint32_t ids_first, ids_count;
+	bool ids_owned;
+	uint64_t started_us; /* CLOCK_REALTIME */
+	struct launch *launch; /* while starting */
+	sd_event_source *exit_source, *stop_timer;
+	size_t stop_next; /* the next entry of the stop sequence */
+	struct spec_stop *stop_sequence;
+	size_t stop_count;
+	uint64_t stop_timeout_us; /* a caller's bound on the waits; 0: the sequence's own */
+
+	struct exit_info exit;
+	struct waiter_list waiters;
+	struct session *session; /* of `run`; NULL otherwise */
+	bool exec_failed; /* the start failed in the exec of the command itself */
+};
+
+struct manager {
+	sd_event *loop;
+	char *config_dir, *state_dir, *run_dir;
+	int config_dirfd, journal_dirfd, log_dirfd;
+	struct facts facts;
+	struct fs_host *fs;
+	struct sched_host *sched;
+	struct context_host *host;
+	struct events *events;
+	void *by_name; /* tsearch(3) tree of struct context */
+	size_t context_count;
+	struct seat_pool pool;
+	unsigned next_slot, next_run;
+	unsigned dying_slots[64]; /* could not be removed yet */
+	size_t dying_count;
+	sd_event_source *dying_timer;
+	bool closing;
+};
+
+/* --- registry.c --- */
+struct context *registry_lookup(struct manager *m, const char *name);
+/** @return a new stopped, undeclared context, or NULL when out of memory. */
+struct context *registry_add(struct manager *m, const char *name);
+/** Frees a stopped context. */
+void registry_remove(struct manager *m, struct context *c);
+void registry_done(struct manager *m);
+/** Forgets stopped contexts that no file declares. */
+void registry_prune(struct manager *m);
+/** Reads every *.ini; errors are logged, the rest is kept. */
+void registry_read_config(struct manager *m);
+/** Makes a name that is not taken: "run-N". */
+void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1]);
+struct spec *spec_dup(const struct spec *s);
+void spec_freep(struct spec **s);
+
+/* --- journal.c: RUN/contexts/NAME.journal and NAME.status --- */
+/** Writes the intent to start: everything a new daemon needs. */
+[[nodiscard]] int journal_begin(struct context *c, struct err *e);
+/** Adds one fact ("started", "frozen", "thawed", "stopping"). Failure is logged, not fatal. */
+void journal_note(struct context *c, const char *fact);
+/** Rewrites the record with the present spec (after a live change). */
+[[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
+/** Replaces the record by how it ended; a throwaway's is removed. */
+void journal_end(struct context *c);
+/** Removes everything about a name. */
+void journal_remove(struct manager *m, const char *name);
+/** Makes NAME.status, empty. @return descriptor or -errno. */
+int journal_status_open(struct context *c);
+/** Reads NAME.status. @return 0 with code and status, -ENODATA when nothing was written. */
+[[nodiscard]] int journal_status_read(struct context *c, int *ret_code, int *ret_status);
+
+struct journal_record {
+	json_t *head; /* the first line */
+	bool started, frozen, stopping, ended;
+};
+/** @return 0, -ENOENT, -EBADMSG (torn or damaged). */
+[[nodiscard]] int journal_read(struct manager *m, const char *name, struct journal_record *ret);
+void journal_record_done(struct journal_record *r);
+/** Calls `each` with every name that has a journal. */
+[[nodiscard]] int journal_each(struct manager *m, void (*each)(struct manager *m, const char *name));
+json_t *exit_to_json(const struct exit_info *x);
+void exit_from_json(struct exit_info *x, const json_t *o);
+
+/* --- recover.c --- */
+[[nodiscard]] int recover(struct manager *m, struct err *e);
+
+/* --- launch.c --- */
+struct launch_request {
+	const struct spec *spec; /* copied */
+	struct context_stdio io; /* given away */
+	bool throwaway;
+};
+/** c is stopped. On success launch_parked()/ending report by waiters and session. On failure
+ * everything is undone and c is stopped again. */
+[[nodiscard]] int launch_begin(struct context *c, struct launch_request *request, struct err *e);
+/** The seat a context waited for is ready, or failed (`p` NULL). */
+void launch_parked(struct context *c, struct parked *p, const struct err *e);
+/** Abandons a launch that has not finished, freeing its seat. */
+void launch_free(struct launch *l);
+/** Opens the log for a context without a client. @return context_stdio via ret. */
+[[nodiscard]] int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e);
+/** Plans of all rooms as text. */
+[[nodiscard]] int launch_print(struct manager *m, const struct spec *spec, struct buf *out,
+			       struct err *e);
+
+/* --- ending.c --- */
+/** Watches process 1. @return 0 or -errno. */
+[[nodiscard]] int ending_watch(struct context *c);
+/** Process 1 is gone (or never was): reads how, cleans up, tells everyone. May free `c`. */
+void ending_finish(struct context *c, const struct err *start_error);
+/** Removes a slot, now or as soon as what is in it has died. */
+void ending_remove_slot(struct manager *m, unsigned slot);
+
+/* --- waiters (ending.c) --- */
+[[nodiscard]] int waiter_add(struct context *c, const struct waiter *w);
+/** Calls and removes all waiters of one kind. */
+void waiters_call(struct context *c, enum waiter_kind kind, const struct err *e);
+
+/* --- session.c --- */
+/** The launch of a `run` reports. */
+void session_launch_started(struct session *s, struct context *c);
+void session_launch_terminal(struct session *s, int master_fd);
+void session_context_ended(struct session *s, struct context *c, const struct err *start_error,
+			   bool exec_failed);
+/** The name a `run` gets: the spec's, checked and free, or a made one. */
+[[nodiscard]] int session_name(struct manager *m, const struct spec *spec,
+			       char out[static SPEC_NAME_MAX + 1], struct err *e);
+
+/** Checks the table; -EBUSY with "NAME: <refusal>" when the state forbids the event. */
+[[nodiscard]] int context_permit(const struct context *c, enum life_event event, struct err *e);
+void context_enter(struct context *c, enum life_event event);

@@ -1,0 +1,335 @@
+/* The end of a context: process 1 is gone, so everything in its pid namespace is. Its exit is read,
+ * told to whoever waits, and then its cgroup slot, journal and ids are given back. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "daemon/launch.h"
+
+/* linux/pidfd.h of 6.15; older headers lack it */
+#define PIDFD_INFO_EXIT_BIT (1ull << 3)
+struct pidfd_exit_info {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+#define PIDFD_GET_EXIT_INFO _IOWR(0xFF, 11, struct pidfd_exit_info)
+
+/* --- waiters --- */
+
+int waiter_add(struct context *c, const struct waiter *w)
+{
+	struct waiter *copy = malloc(sizeof(*copy));
+
+	if (!copy) {
+		return -ENOMEM;
+	}
+	*copy = *w;
+	STAILQ_INSERT_TAIL(&c->waiters, copy, link);
+	return 0;
+}
+
+void waiters_call(struct context *c, enum waiter_kind kind, const struct err *e)
+{
+	struct waiter_list due = STAILQ_HEAD_INITIALIZER(due);
+	struct waiter *w, *next;
+
+	for (w = STAILQ_FIRST(&c->waiters); w; w = next) {
+		next = STAILQ_NEXT(w, link);
+		if (w->kind == kind) {
+			STAILQ_REMOVE(&c->waiters, w, waiter, link);
+			STAILQ_INSERT_TAIL(&due, w, link);
+		}
+	}
+	while ((w = STAILQ_FIRST(&due))) {
+		STAILQ_REMOVE_HEAD(&due, link);
+		if (w->started) {
+			w->started(w->arg, c, e);
+		} else {
+			w->done(w->arg, e);
+		}
+		free(w);
+	}
+}
+
+struct cancel {
+	struct manager *manager;
+	void *arg;
+};
+
+static void cancel_one(struct context *c, void *arg)
+{
+	struct waiter *w, *next;
+
+	for (w = STAILQ_FIRST(&c->waiters); w; w = next) {
+		next = STAILQ_NEXT(w, link);
+		if (w->arg == ((struct cancel *) arg)->arg) {
+			STAILQ_REMOVE(&c->waiters, w, waiter, link);
+			free(w);
+		}
+	}
+}
+
+void manager_cancel(struct manager *m, void *arg)
+{
+	manager_each(m, cancel_one, &(struct cancel) { m, arg });
+}
+
+/* --- slots --- */
+
+static bool try_remove(struct manager *m, unsigned slot)
+{
+	int r = sched_slot_remove(m->sched, slot);
+
+	if (r < 0 && r != -EBUSY) {
+		log_warning("removing cgroup slot %u: %s", slot, strerror(-r));
+	}
+	return r != -EBUSY;
+}
+
+static int on_dying(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct manager *m = userdata;
+	size_t kept = 0;
+
+	(void) source;
+	(void) now;
+	for (size_t i = 0; i < m->dying_count; i++) {
+		if (!try_remove(m, m->dying_slots[i])) {
+			(void) sched_slot_kill(m->sched, m->dying_slots[i]);
+			m->dying_slots[kept++] = m->dying_slots[i];
+		}
+	}
+	m->dying_count = kept;
+	if (kept) {
+		(void) sd_event_source_set_time_relative(m->dying_timer, 20000);
+		(void) sd_event_source_set_enabled(m->dying_timer, SD_EVENT_ONESHOT);
+	}
+	return 0;
+}
+
+/* A process that was exec'ed from outside the pid namespace may die a moment after process 1. */
+void ending_remove_slot(struct manager *m, unsigned slot)
+{
+	int r = 0;
+
+	if (try_remove(m, slot)) {
+		return;
+	}
+	(void) sched_slot_kill(m->sched, slot);
+	if (m->dying_count == ARRAY_SIZE(m->dying_slots)) {
+		log_warning("cgroup slot %u: too many slots are dying; the next start of the "
+			    "daemon removes it", slot);
+		return;
+	}
+	m->dying_slots[m->dying_count++] = slot;
+	if (!m->dying_timer) {
+		r = sd_event_add_time_relative(m->loop, &m->dying_timer, CLOCK_MONOTONIC, 2000,
+					       1000, on_dying, m);
+	} else {
+		(void) sd_event_source_set_time_relative(m->dying_timer, 2000);
+		r = sd_event_source_set_enabled(m->dying_timer, SD_EVENT_ONESHOT);
+	}
+	if (r < 0) {
+		log_warning("cgroup slot %u: arming the timer: %s", slot, strerror(-r));
+	}
+}
+
+/* --- seats that never became a context --- */
+
+struct burial {
+	struct manager *manager;
+	unsigned slot;
+	uint32_t ids_first, ids_count;
+	int pidfd;
+	sd_event_source *source;
+};
+
+static void bury(struct burial *b)
+{
+	siginfo_t info;
+
+	(void) waitid(P_PIDFD, (id_t) b->pidfd, &info, WEXITED | WNOHANG);
+	if (b->ids_count) {
+		context_ids_release(b->manager->host, b->ids_first, b->ids_count);
+	}
+	ending_remove_slot(b->manager, b->slot);
+	sd_event_source_disable_unref(b->source);
+	fd_close(b->pidfd);
+	free(b);
+}
+
+static int on_buried(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void) source;
+	(void) fd;
+	(void) revents;
+	bury(userdata);
+	return 0;
+}
+
+void ending_bury(struct manager *m, struct seat *s, unsigned slot)
+{
+	struct burial *b = calloc(1, sizeof(*b));
+	int pidfd = TAKE_FD(s->pidfd);
+
+	(void) proc_pidfd_signal(pidfd, SIGKILL);
+	if (b) {
+		*b = (struct burial) { m, slot, s->ids_first, s->ids_owned ? s->ids_count : 0,
+				       pidfd, NULL };
+	}
+	seat_free(m->host, s);
+	if (!b) {
+		fd_close(pidfd);
+		return;
+	}
+	if (m->closing || sd_event_add_io(m->loop, &b->source, pidfd, EPOLLIN, on_buried, b) < 0) {
+		(void) poll(&(struct pollfd) { .fd = pidfd, .events = POLLIN }, 1, 1000);
+		bury(b);
+	}
+}
+
+/* --- contexts --- */
+
+/* How process 1 ended, from the best witness: its status file (written by ward-init about the
+ * command), wait(2), or, for a child of an earlier daemon, what the kernel keeps with the pidfd. */
+static void read_exit(struct context *c, struct exit_info *x)
+{
+	struct pidfd_exit_info kept = { .mask = PIDFD_INFO_EXIT_BIT };
+	siginfo_t info = {};
+	bool waited = waitid(P_PIDFD, (id_t) c->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid;
+
+	x->known = true;
+	if (journal_status_read(c, &x->code, &x->status) == 0) {
+		return;
+	}
+	if (waited) {
+		x->code = info.si_code;
+		x->status = info.si_status;
+	} else if (ioctl(c->pidfd, PIDFD_GET_EXIT_INFO, &kept) == 0 &&
+		   (kept.mask & PIDFD_INFO_EXIT_BIT)) {
+		x->code = WIFEXITED(kept.exit_code) ? CLD_EXITED : CLD_KILLED;
+		x->status = WIFEXITED(kept.exit_code) ? WEXITSTATUS(kept.exit_code)
+						      : WTERMSIG(kept.exit_code);
+	} else {
+		x->code = CLD_KILLED;
+		x->status = SIGKILL;
+		(void) snprintf(x->reason, sizeof(x->reason), "lost");
+	}
+}
+
+static void explain_exit(struct context *c, struct exit_info *x)
+{
+	char limit[UNITS_TEXT_MAX], peak[UNITS_TEXT_MAX];
+	struct sched_stats stats;
+
+	if (x->reason[0] == '\0') {
+		(void) snprintf(x->reason, sizeof(x->reason), "%s",
+				x->code == CLD_EXITED ? "exit" : "signal");
+	}
+	if (x->code == CLD_EXITED && x->status == 0) {
+		return;
+	}
+	if (sched_slot_stats(c->manager->sched, c->slot, &stats) < 0 || stats.oom_kills == 0) {
+		return;
+	}
+	(void) snprintf(x->reason, sizeof(x->reason), "oom");
+	free(x->text);
+	x->text = NULL;
+	if (asprintf(&x->text, "out of memory: limit %s, peak %s, %llu killed",
+		     units_print_human(stats.memory_limit_bytes, limit),
+		     units_print_human(stats.memory_peak_bytes, peak),
+		     (unsigned long long) stats.oom_kills) < 0) {
+		x->text = NULL;
+	}
+}
+
+static void forget_process(struct context *c)
+{
+	sd_event_source_disable_unref(TAKE_PTR(c->exit_source));
+	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
+	c->pidfd = fd_close(c->pidfd);
+	free(TAKE_PTR(c->stop_sequence));
+	c->stop_count = c->stop_next = 0;
+	if (c->slot && c->ids_owned) {
+		context_ids_release(c->manager->host, c->ids_first, c->ids_count);
+	}
+	c->ids_owned = false;
+	if (c->slot) {
+		ending_remove_slot(c->manager, c->slot);
+	}
+	c->slot = 0;
+	c->id = (struct proc_id) {};
+}
+
+static void note_start_error(struct context *c, const struct err *e)
+{
+	c->exit = (struct exit_info) { .known = true, .code = CLD_EXITED, .status = 125 };
+	(void) snprintf(c->exit.reason, sizeof(c->exit.reason), "start");
+	(void) str_replace(&c->exit.text, e->text);
+	/* the seat went back with its slot and ids: they are not the context's to give back */
+	launch_free(TAKE_PTR(c->launch));
+	c->slot = 0;
+	c->ids_owned = false;
+}
+
+void ending_finish(struct context *c, const struct err *start_error)
+{
+	struct manager *m = c->manager;
+	struct session *session = TAKE_PTR(c->session);
+
+	free(TAKE_PTR(c->exit.text));
+	if (start_error) {
+		note_start_error(c, start_error);
+	} else {
+		c->exit = (struct exit_info) {};
+		read_exit(c, &c->exit);
+		explain_exit(c, &c->exit);
+	}
+	(void) fault_point("ending-read");
+	context_enter(c, LIFE_EXITED);
+	events_add(m->events, start_error ? "failed" : "exited", c->name,
+		   json_pack("{s:o}", "exit", exit_to_json(&c->exit)));
+	if (session) {
+		session_context_ended(session, c, start_error, c->exec_failed);
+	}
+	waiters_call(c, WAITER_START, start_error ? start_error : &(struct err) {});
+	forget_process(c);
+	(void) fault_point("ending-slot-removed");
+	journal_end(c);
+	(void) fault_point("ending-journaled");
+	spec_freep(&c->active);
+	if (c->throwaway) {
+		char log[SPEC_NAME_MAX + 8];
+
+		(void) snprintf(log, sizeof(log), "%s.log", c->name);
+		(void) unlinkat(m->log_dirfd, log, 0);
+	}
+	waiters_call(c, WAITER_STOP, &(struct err) {}); /* last: a waiter may start it again */
+	if (!c->declared && c->throwaway && c->state == LIFE_STOPPED) {
+		registry_remove(m, c);
+	}
+}
+
+static int on_exit_of_one(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void) source;
+	(void) fd;
+	(void) revents;
+	ending_finish(userdata, NULL);
+	return 0;
+}
+
+int ending_watch(struct context *c)
+{
+	return sd_event_add_io(c->manager->loop, &c->exit_source, c->pidfd, EPOLLIN,
+			       on_exit_of_one, c);
+}

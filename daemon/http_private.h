@@ -1,0 +1,50 @@
+/* What http_server.c, http_accept.c, http_request.c and http_stream.c share. */
+#pragma once
+
+#include "daemon/http.h"
+
+/** A connection from its acceptance on; MHD's socket context. */
+struct http_conn {
+	struct http *server;
+	int fd; /* -1 once libmicrohttpd has it */
+	bool foreign; /* not root: is told 403 and never parsed */
+	sd_event_source *readable;
+	uint64_t deadline_us;
+	struct http_conn *prev, *next; /* in server->waiting, oldest first */
+	int streams[HTTP_STREAMS]; /* came with the first byte; -1 */
+	size_t stream_count;
+};
+
+struct http {
+	struct http_config config;
+	struct MHD_Daemon *mhd;
+	sd_event_source *listen, *epoll, *timer, *kick, *waiting_timer, *pause_timer;
+	struct http_conn *waiting_head, *waiting_tail; /* accepted, nothing read yet */
+	struct http_conn *adopting; /* while MHD_add_connection() runs */
+	struct http_request *suspended_head; /* for http_free() */
+	unsigned count, foreign_count;
+	bool running, paused;
+};
+
+/* http_accept.c */
+[[nodiscard]] int http_accept_start(struct http *h, struct err *e);
+void http_accept_stop(struct http *h);
+/** A connection of libmicrohttpd's began or ended. */
+void http_conn_notify(void *arg, struct MHD_Connection *c, void **context,
+		      enum MHD_ConnectionNotificationCode code);
+
+/* http_server.c */
+/** Lets libmicrohttpd work off what is ready, and sets the timer it wants. */
+void http_run(struct http *h);
+/** The same, from the loop: safe anywhere. */
+void http_kick(struct http *h);
+
+/* http_request.c */
+enum MHD_Result http_access(void *arg, struct MHD_Connection *c, const char *url,
+			    const char *method, const char *version, const char *data, size_t *size,
+			    void **request);
+void http_completed(void *arg, struct MHD_Connection *c, void **request,
+		    enum MHD_RequestTerminationCode why);
+/** Suspends the connection and watches for the peer's leaving. */
+void http_park(struct http_request *r);
+void http_unpark(struct http_request *r);

@@ -1,0 +1,300 @@
+/* What survives the daemon: one journal per context, RUN/contexts/NAME.journal.
+ *
+ * The first line is a JSON object with everything a new daemon needs to find the context again
+ * (process, slot, ids, spec); each further line is one word that became true since. A record is
+ * written whole before anything is made (the intent), words are appended with one write(2). No
+ * fsync: the run directory dies with the machine, as the contexts do. NAME.status beside it is
+ * written by ward-init itself, so that an exit is known even if no daemon was there. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "daemon/core.h"
+
+#define JOURNAL_VERSION 1
+#define JOURNAL_MAX (1u << 20)
+
+static void journal_name(const char *name, const char *suffix, char out[static SPEC_NAME_MAX + 16])
+{
+	(void) snprintf(out, SPEC_NAME_MAX + 16, "%s.%s", name, suffix);
+}
+
+json_t *exit_to_json(const struct exit_info *x)
+{
+	json_t *o;
+
+	if (!x->known) {
+		return json_null();
+	}
+	o = json_pack("{s:s}", "reason", x->reason);
+	if (o && x->code == CLD_EXITED) {
+		(void) json_object_set_new(o, "status", json_integer(x->status));
+	} else if (o) {
+		(void) json_object_set_new(o, "signal", json_integer(x->status));
+		(void) json_object_set_new(o, "name", json_string(units_print_signal(x->status)));
+	}
+	if (o && x->text) {
+		(void) json_object_set_new(o, "text", json_string(x->text));
+	}
+	return o;
+}
+
+void exit_from_json(struct exit_info *x, const json_t *o)
+{
+	const json_t *status = json_object_get(o, "status");
+	const char *reason = json_string_value(json_object_get(o, "reason"));
+	const char *text = json_string_value(json_object_get(o, "text"));
+
+	if (!reason) {
+		return;
+	}
+	x->known = true;
+	(void) snprintf(x->reason, sizeof(x->reason), "%s", reason);
+	x->code = status ? CLD_EXITED : CLD_KILLED;
+	x->status = (int) json_integer_value(status ? status : json_object_get(o, "signal"));
+	(void) str_replace(&x->text, text);
+}
+
+static json_t *record_json(const struct context *c, bool ended)
+{
+	json_t *o = json_pack("{s:i, s:s, s:b}", "version", JOURNAL_VERSION, "name", c->name,
+			      "throwaway", c->throwaway);
+
+	if (!o) {
+		return NULL;
+	}
+	if (ended) {
+		(void) json_object_set_new(o, "exit", exit_to_json(&c->exit));
+		return o;
+	}
+	(void) json_object_update_new(
+		o, json_pack("{s:I, s:i, s:I, s:I, s:I, s:b, s:I}", "slot", (json_int_t) c->slot,
+			     "pid", (int) c->id.pid, "start", (json_int_t) c->id.start,
+			     "ids_first", (json_int_t) c->ids_first, "ids_count",
+			     (json_int_t) c->ids_count, "ids_owned", c->ids_owned, "started_us",
+			     (json_int_t) c->started_us));
+	(void) json_object_set_new(o, "spec", spec_write_json(c->active, false));
+	return o;
+}
+
+static char *record_text(const struct context *c, bool ended)
+{
+	json_t *o = record_json(c, ended);
+	char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	char *text = NULL;
+
+	if (line && asprintf(&text, "%s\n", line) < 0) {
+		text = NULL;
+	}
+	free(line);
+	json_decref(o);
+	return text;
+}
+
+int journal_begin(struct context *c, struct err *e)
+{
+	_cleanup_free_ char *text = record_text(c, false);
+	char file[SPEC_NAME_MAX + 16];
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	journal_name(c->name, "journal", file);
+	if (!text) {
+		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
+	}
+	fd = sys(openat(c->manager->journal_dirfd, file,
+			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+	r = fd < 0 ? fd : write_all(fd, text, strlen(text));
+	if (r < 0) {
+		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
+				     c->manager->run_dir, file);
+	}
+	return fault_point("journal-begun");
+}
+
+void journal_note(struct context *c, const char *fact)
+{
+	char file[SPEC_NAME_MAX + 16], line[32];
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	journal_name(c->name, "journal", file);
+	(void) snprintf(line, sizeof(line), "%s\n", fact);
+	fd = sys(openat(c->manager->journal_dirfd, file,
+			O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+	r = fd < 0 ? fd : write_all(fd, line, strlen(line));
+	if (r < 0) {
+		log_warning("%s: noting \"%s\" in the journal: %s", c->name, fact, strerror(-r));
+	}
+	(void) fault_point("journal-noted");
+}
+
+int journal_rewrite(struct context *c, struct err *e)
+{
+	_cleanup_free_ char *text = record_text(c, false), *all = NULL;
+	char file[SPEC_NAME_MAX + 16];
+	int r;
+
+	journal_name(c->name, "journal", file);
+	if (!text || asprintf(&all, "%sstarted\n%s", text,
+			      c->state == LIFE_FROZEN ? "frozen\n" : "") < 0) {
+		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
+	}
+	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);
+	if (r < 0) {
+		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
+				     c->manager->run_dir, file);
+	}
+	return 0;
+}
+
+void journal_remove(struct manager *m, const char *name)
+{
+	static const char *const suffixes[] = { "journal", "status" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		char file[SPEC_NAME_MAX + 16];
+
+		journal_name(name, suffixes[i], file);
+		(void) unlinkat(m->journal_dirfd, file, 0);
+	}
+}
+
+void journal_end(struct context *c)
+{
+	_cleanup_free_ char *text = NULL;
+	char file[SPEC_NAME_MAX + 16];
+	int r;
+
+	if (c->throwaway) {
+		journal_remove(c->manager, c->name);
+		return;
+	}
+	journal_name(c->name, "journal", file);
+	text = record_text(c, true);
+	r = text ? file_replace_at(c->manager->journal_dirfd, file, text, strlen(text), 0600)
+		 : -ENOMEM;
+	if (r < 0) {
+		log_warning("%s: keeping the exit status: %s", c->name, strerror(-r));
+		return;
+	}
+	journal_name(c->name, "status", file);
+	(void) unlinkat(c->manager->journal_dirfd, file, 0);
+}
+
+int journal_status_open(struct context *c)
+{
+	char file[SPEC_NAME_MAX + 16];
+
+	journal_name(c->name, "status", file);
+	return sys(openat(c->manager->journal_dirfd, file,
+			  O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
+
+int journal_status_read(struct context *c, int *ret_code, int *ret_status)
+{
+	_cleanup_free_ char *text = NULL;
+	char file[SPEC_NAME_MAX + 16];
+	const char *number;
+	uint64_t value;
+	int r;
+
+	journal_name(c->name, "status", file);
+	r = file_read_at(c->manager->journal_dirfd, file, 64, &text, NULL);
+	if (r < 0) {
+		return r;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	number = strchr(text, ' ');
+	if (!number || units_parse_u64(number + 1, 0, 255, &value) < 0) {
+		return -ENODATA;
+	}
+	*ret_code = strncmp(text, "exited ", 7) == 0 ? CLD_EXITED : CLD_KILLED;
+	*ret_status = (int) value;
+	return 0;
+}
+
+static void read_facts(struct journal_record *r, char *line)
+{
+	const char *word;
+
+	while ((word = strsep(&line, "\n"))) {
+		r->started |= str_equal(word, "started");
+		r->stopping |= str_equal(word, "stopping");
+		r->frozen = str_equal(word, "frozen") || (r->frozen && !str_equal(word, "thawed"));
+	}
+}
+
+int journal_read(struct manager *m, const char *name, struct journal_record *ret)
+{
+	struct journal_record record = {};
+	_cleanup_free_ char *text = NULL;
+	char file[SPEC_NAME_MAX + 16], *end;
+	int r;
+
+	journal_name(name, "journal", file);
+	r = file_read_at(m->journal_dirfd, file, JOURNAL_MAX, &text, NULL);
+	if (r < 0) {
+		return r;
+	}
+	end = strchr(text, '\n');
+	if (!end) { /* the daemon died in the middle of the first write */
+		return -EBADMSG;
+	}
+	*end = '\0';
+	record.head = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	if (json_integer_value(json_object_get(record.head, "version")) != JOURNAL_VERSION) {
+		json_decref(record.head);
+		return -EBADMSG;
+	}
+	record.ended = json_object_get(record.head, "exit") != NULL;
+	read_facts(&record, end + 1);
+	*ret = record;
+	return 0;
+}
+
+void journal_record_done(struct journal_record *r)
+{
+	json_decref(r->head);
+	r->head = NULL;
+}
+
+int journal_each(struct manager *m, void (*each)(struct manager *m, const char *name))
+{
+	int fd = sys(openat(m->journal_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct strv names = {};
+	const struct dirent *d;
+	DIR *dir;
+	int r = 0;
+
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		r = fd < 0 ? fd : -errno;
+		fd_close(fd);
+		return r;
+	}
+	while (r >= 0 && (d = readdir(dir))) {
+		const char *suffix = strrchr(d->d_name, '.');
+
+		if (suffix && str_equal(suffix, ".journal")) {
+			r = strv_add(&names, d->d_name);
+		}
+	}
+	(void) closedir(dir);
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		*strrchr(names.items[i], '.') = '\0';
+		if (spec_name_valid(names.items[i])) {
+			each(m, names.items[i]);
+		}
+	}
+	strv_done(&names);
+	return r;
+}

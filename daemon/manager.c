@@ -1,0 +1,131 @@
+/* Opening and closing the manager: the directories, the rooms in their order, then recovery of what
+ * an earlier daemon left running, then the declared contexts. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "daemon/core.h"
+#include "daemon/doctor.h"
+
+static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
+{
+	_cleanup_free_ char *journal = NULL, *logs = NULL;
+
+	m->config_dir = strdup(config->config_dir);
+	m->state_dir = strdup(config->state_dir);
+	m->run_dir = strdup(config->run_dir);
+	if (!m->config_dir || !m->state_dir || !m->run_dir ||
+	    asprintf(&journal, "%s/contexts", m->run_dir) < 0 ||
+	    asprintf(&logs, "%s/logs", m->state_dir) < 0) {
+		return err_set(e, -ENOMEM, "opening the daemon's directories: out of memory");
+	}
+	m->config_dirfd = dir_make_open(m->config_dir, 0755);
+	if (m->config_dirfd < 0) {
+		return err_set_errno(e, m->config_dirfd, "opening %s", m->config_dir);
+	}
+	m->journal_dirfd = dir_make_open(journal, 0700);
+	if (m->journal_dirfd < 0) {
+		return err_set_errno(e, m->journal_dirfd, "opening %s", journal);
+	}
+	m->log_dirfd = dir_make_open(logs, 0700);
+	if (m->log_dirfd < 0) {
+		return err_set_errno(e, m->log_dirfd, "opening %s", logs);
+	}
+	return 0;
+}
+
+static void probe(struct manager *m)
+{
+	doctor_probe(&m->facts);
+	context_probe(&m->facts);
+	fs_probe(&m->facts, m->state_dir);
+	netctl_probe(&m->facts);
+	sched_probe(&m->facts);
+}
+
+static int open_rooms(struct manager *m, const struct manager_config *config, struct err *e)
+{
+	int r = events_new(&m->events);
+
+	if (r < 0) {
+		return err_set_errno(e, r, "making the event ring");
+	}
+	r = sched_host_new(config->instance, &m->facts, &m->sched, e);
+	if (r < 0) {
+		return r;
+	}
+	r = context_host_new(config->init_path, config->profile_dir, config->ids_first,
+			     config->ids_total, &m->host, e);
+	if (r < 0) {
+		return r;
+	}
+	return fs_host_new(m->state_dir, m->run_dir, &m->facts, &m->fs, e);
+}
+
+int manager_new(const struct manager_config *config, sd_event *loop, struct manager **ret,
+		struct err *e)
+{
+	struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m) {
+		return err_set(e, -ENOMEM, "starting: out of memory");
+	}
+	m->config_dirfd = m->journal_dirfd = m->log_dirfd = -1;
+	m->loop = sd_event_ref(loop);
+	m->pool.target = config->seats;
+	m->next_slot = 1;
+	seats_init(m);
+	r = open_directories(m, config, e);
+	if (r >= 0) {
+		probe(m);
+		r = open_rooms(m, config, e);
+	}
+	if (r >= 0) {
+		r = recover(m, e);
+	}
+	if (r < 0) {
+		manager_free(m);
+		return r;
+	}
+	registry_read_config(m);
+	registry_prune(m);
+	*ret = m;
+	return 0;
+}
+
+void manager_free(struct manager *m)
+{
+	if (!m) {
+		return;
+	}
+	m->closing = true;
+	seats_done(m);
+	registry_done(m);
+	sd_event_source_unref(m->dying_timer);
+	fs_host_free(m->fs);
+	context_host_free(m->host);
+	sched_host_free(m->sched);
+	events_free(m->events);
+	fd_close(m->config_dirfd);
+	fd_close(m->journal_dirfd);
+	fd_close(m->log_dirfd);
+	sd_event_unref(m->loop);
+	free(m->config_dir);
+	free(m->state_dir);
+	free(m->run_dir);
+	free(m);
+}
+
+const struct facts *manager_facts(const struct manager *m)
+{
+	return &m->facts;
+}
+
+struct events *manager_events(struct manager *m)
+{
+	return m->events;
+}

@@ -1,0 +1,340 @@
+/* The contexts by name: declared by NAME.ini in the configuration directory, or made by `run`.
+ * A file is read again when its time changes, but never under a running context: that one keeps
+ * the spec it was started with. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "daemon/core.h"
+
+#define INI_MAX (256u << 10)
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct context *) a)->name, ((const struct context *) b)->name);
+}
+
+void spec_freep(struct spec **s)
+{
+	if (*s) {
+		spec_done(*s);
+		free(*s);
+		*s = NULL;
+	}
+}
+
+struct spec *spec_dup(const struct spec *s)
+{
+	struct spec *copy = calloc(1, sizeof(*copy));
+
+	if (copy && spec_copy(copy, s) < 0) {
+		free(copy);
+		copy = NULL;
+	}
+	return copy;
+}
+
+struct context *registry_lookup(struct manager *m, const char *name)
+{
+	struct context key;
+	void *node;
+
+	if (!spec_name_valid(name)) {
+		return NULL;
+	}
+	(void) snprintf(key.name, sizeof(key.name), "%s", name);
+	node = tfind(&key, &m->by_name, by_name);
+	return node ? *(struct context **) node : NULL;
+}
+
+struct context *registry_add(struct manager *m, const char *name)
+{
+	struct context *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		return NULL;
+	}
+	c->manager = m;
+	c->pidfd = c->status_fd = -1;
+	STAILQ_INIT(&c->waiters);
+	(void) snprintf(c->name, sizeof(c->name), "%s", name);
+	if (!tsearch(c, &m->by_name, by_name)) {
+		free(c);
+		return NULL;
+	}
+	m->context_count++;
+	return c;
+}
+
+static void context_free(struct context *c)
+{
+	struct waiter *w;
+
+	while ((w = STAILQ_FIRST(&c->waiters))) {
+		STAILQ_REMOVE_HEAD(&c->waiters, link);
+		free(w);
+	}
+	launch_free(c->launch);
+	sd_event_source_disable_unref(c->exit_source);
+	sd_event_source_disable_unref(c->stop_timer);
+	fd_close(c->pidfd);
+	fd_close(c->status_fd);
+	spec_freep(&c->declared);
+	spec_freep(&c->active);
+	free(c->stop_sequence);
+	free(c->exit.text);
+	free(c);
+}
+
+void registry_remove(struct manager *m, struct context *c)
+{
+	(void) tdelete(c, &m->by_name, by_name);
+	m->context_count--;
+	context_free(c);
+}
+
+static void free_node(void *node)
+{
+	context_free(node);
+}
+
+void registry_done(struct manager *m)
+{
+	tdestroy(m->by_name, free_node);
+	m->by_name = NULL;
+}
+
+void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1])
+{
+	do {
+		(void) snprintf(out, SPEC_NAME_MAX + 1, "run-%u", ++m->next_run);
+	} while (registry_lookup(m, out));
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static int read_declaration(struct manager *m, const char *name, struct spec **ret)
+{
+	char file[SPEC_NAME_MAX + 8];
+	_cleanup_free_ char *text = NULL, *source = NULL;
+	struct spec_errors errors = {};
+	struct spec *s = calloc(1, sizeof(*s));
+	size_t len;
+	int r;
+
+	(void) snprintf(file, sizeof(file), "%s.ini", name);
+	if (!s || asprintf(&source, "%s/%s", m->config_dir, file) < 0 ||
+	    spec_init(s, name) < 0) {
+		free(s);
+		return -ENOMEM;
+	}
+	r = file_read_at(m->config_dirfd, file, INI_MAX, &text, &len);
+	if (r < 0) {
+		log_warning("%s: %s", source, strerror(-r));
+	} else {
+		r = spec_read_ini(s, text, len, source, &errors);
+	}
+	if (r >= 0) {
+		r = spec_check(s, source, &errors);
+	}
+	for (size_t i = 0; i < errors.lines.count; i++) {
+		log_warning("%s", errors.lines.items[i]);
+	}
+	spec_errors_done(&errors);
+	if (r < 0) {
+		spec_freep(&s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* Brings the declaration of NAME up to date with its file; a file with errors changes nothing. */
+static struct context *refresh(struct manager *m, const char *name)
+{
+	struct context *c = registry_lookup(m, name);
+	char file[SPEC_NAME_MAX + 8];
+	struct spec *s = NULL;
+	struct stat st;
+
+	(void) snprintf(file, sizeof(file), "%s.ini", name);
+	if (fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) {
+		if (c && c->declared) {
+			spec_freep(&c->declared);
+			if (c->state == LIFE_STOPPED) {
+				registry_remove(m, c);
+				c = NULL;
+			}
+		}
+		return c;
+	}
+	if (c && same_time(&c->declared_mtime, &st.st_mtim)) {
+		return c;
+	}
+	if (read_declaration(m, name, &s) < 0) {
+		if (c) { /* said once; again when the file changes */
+			c->declared_mtime = st.st_mtim;
+		}
+		return c;
+	}
+	if (!c) {
+		c = registry_add(m, name);
+	}
+	if (!c) {
+		spec_freep(&s);
+		return NULL;
+	}
+	spec_freep(&c->declared);
+	c->declared = s;
+	c->declared_mtime = st.st_mtim;
+	return c;
+}
+
+void registry_read_config(struct manager *m)
+{
+	int fd = openat(m->config_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *d;
+
+	if (!dir) {
+		fd_close(fd);
+		return;
+	}
+	while ((d = readdir(dir))) {
+		char name[SPEC_NAME_MAX + 1];
+		size_t len = strlen(d->d_name);
+
+		if (len <= 4 || len - 4 > SPEC_NAME_MAX || strcmp(d->d_name + len - 4, ".ini") != 0) {
+			continue;
+		}
+		(void) snprintf(name, sizeof(name), "%.*s", (int) (len - 4), d->d_name);
+		if (!spec_name_valid(name)) {
+			log_warning("%s/%s: \"%s\" is not a context's name; allowed: "
+				    "[a-z0-9][a-z0-9._-]{0,62}",
+				    m->config_dir, d->d_name, name);
+			continue;
+		}
+		(void) refresh(m, name);
+	}
+	(void) closedir(dir);
+}
+
+struct context *manager_find(struct manager *m, const char *name)
+{
+	return spec_name_valid(name) ? refresh(m, name) : NULL;
+}
+
+struct each {
+	void (*call)(struct context *c, void *arg);
+	void *arg;
+};
+
+static void visit(const void *node, VISIT which, void *closure)
+{
+	const struct each *each = closure;
+
+	if (which == postorder || which == leaf) {
+		each->call(*(struct context *const *) node, each->arg);
+	}
+}
+
+void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg)
+{
+	struct each closure = { each, arg };
+
+	twalk_r(m->by_name, visit, &closure);
+}
+
+static void collect_undeclared(struct context *c, void *arg)
+{
+	if (!c->declared && c->state == LIFE_STOPPED) {
+		(void) strv_add(arg, c->name); /* out of memory: it stays listed */
+	}
+}
+
+void registry_prune(struct manager *m)
+{
+	struct strv names = {};
+
+	manager_each(m, collect_undeclared, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		journal_remove(m, names.items[i]);
+		registry_remove(m, registry_lookup(m, names.items[i]));
+	}
+	strv_done(&names);
+}
+
+int manager_declare(struct manager *m, const struct spec *spec, bool replace, struct err *e)
+{
+	char file[SPEC_NAME_MAX + 8];
+	struct buf text = {};
+	struct context *c;
+	int r;
+
+	if (!spec_name_valid(spec->name)) {
+		return err_set(e, -EINVAL,
+			       "declaring \"%s\": not a name; allowed: [a-z0-9][a-z0-9._-]{0,62}",
+			       spec->name);
+	}
+	c = manager_find(m, spec->name);
+	if (c && !replace) {
+		return err_set(e, -EEXIST, "declaring %s: it exists", spec->name);
+	}
+	(void) snprintf(file, sizeof(file), "%s.ini", spec->name);
+	spec_write_ini(spec, false, &text);
+	r = text.error ? text.error
+		       : file_replace_at(m->config_dirfd, file, text.data ? text.data : "",
+					 text.len, 0644);
+	buf_done(&text);
+	if (r < 0) {
+		return err_set_errno(e, r, "declaring %s: writing %s/%s", spec->name,
+				     m->config_dir, file);
+	}
+	if (c) {
+		c->declared_mtime = (struct timespec) {};
+	}
+	if (!manager_find(m, spec->name)) {
+		return err_set(e, -EIO, "declaring %s: what was written does not read back",
+			       spec->name);
+	}
+	events_add(m->events, "declared", spec->name, NULL);
+	return 0;
+}
+
+int manager_delete(struct manager *m, struct context *c, struct err *e)
+{
+	char file[SPEC_NAME_MAX + 8], log[SPEC_NAME_MAX + 8];
+	int r;
+
+	if (c->state != LIFE_STOPPED) {
+		return err_set(e, -EBUSY, "deleting %s: it is %s; stop it first", c->name,
+			       life_state_name(c->state));
+	}
+	(void) snprintf(file, sizeof(file), "%s.ini", c->name);
+	(void) snprintf(log, sizeof(log), "%s.log", c->name);
+	r = fs_forget(m->fs, c->name, e);
+	if (r < 0) {
+		return err_prefix(e, "deleting %s", c->name);
+	}
+	if (unlinkat(m->config_dirfd, file, 0) < 0 && errno != ENOENT) {
+		r = -errno;
+		return err_set_errno(e, r, "deleting %s: removing %s/%s", c->name, m->config_dir,
+				     file);
+	}
+	(void) unlinkat(m->log_dirfd, log, 0);
+	journal_remove(m, c->name);
+	events_add(m->events, "deleted", c->name, NULL);
+	registry_remove(m, c);
+	return 0;
+}

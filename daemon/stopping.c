@@ -1,0 +1,285 @@
+/* What is done to a running context from outside: stop sequence, signals, freezing. */
+#include <signal.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "daemon/core.h"
+
+/* ward-init passes TERM on to the command; a full init halts on RTMIN+3 (systemd(1), SIGNALS). */
+#define FAKE_WAIT_US (10ull * 1000000)
+#define INIT_WAIT_US (30ull * 1000000)
+#define KILL_AGAIN_US (2ull * 1000000)
+
+int context_permit(const struct context *c, enum life_event event, struct err *e)
+{
+	const struct life_cell *cell = life_look(c->state, event);
+
+	if (!cell->refusal) {
+		return 0;
+	}
+	return err_set(e, -EBUSY, "%s %s: %s", life_event_name(event), c->name, cell->refusal);
+}
+
+void context_enter(struct context *c, enum life_event event)
+{
+	const struct life_cell *cell = life_look(c->state, event);
+
+	if (cell->refusal) {
+		log_error("%s: %s while it is %s: %s", c->name, life_event_name(event),
+			  life_state_name(c->state), cell->refusal);
+		return;
+	}
+	c->state = cell->next;
+}
+
+static int make_sequence(struct context *c)
+{
+	const struct spec *s = c->active;
+	bool full_init = s->context.init == SPEC_INIT_PATH;
+	size_t n = s->context.stop_count ? s->context.stop_count : 2;
+	struct spec_stop *sequence = calloc(n, sizeof(*sequence));
+
+	if (!sequence) {
+		return -ENOMEM;
+	}
+	if (s->context.stop_count) {
+		memcpy(sequence, s->context.stop, n * sizeof(*sequence));
+	} else {
+		sequence[0] = (struct spec_stop) { full_init ? SIGRTMIN + 3 : SIGTERM,
+						   full_init ? INIT_WAIT_US : FAKE_WAIT_US };
+		sequence[1] = (struct spec_stop) { SIGKILL, 0 };
+	}
+	free(c->stop_sequence);
+	c->stop_sequence = sequence;
+	c->stop_count = n;
+	c->stop_next = 0;
+	return 0;
+}
+
+static int on_stop_timer(sd_event_source *source, uint64_t now, void *userdata);
+
+static void arm(struct context *c, uint64_t wait_us)
+{
+	int r;
+
+	if (c->stop_timer) {
+		(void) sd_event_source_set_time_relative(c->stop_timer, wait_us);
+		r = sd_event_source_set_enabled(c->stop_timer, SD_EVENT_ONESHOT);
+	} else {
+		r = sd_event_add_time_relative(c->manager->loop, &c->stop_timer, CLOCK_MONOTONIC,
+					       wait_us, 1000, on_stop_timer, c);
+	}
+	if (r < 0) { /* nobody would come back to it */
+		log_warning("%s: arming the stop timer: %s; killing it", c->name, strerror(-r));
+		(void) sched_slot_kill(c->manager->sched, c->slot);
+	}
+}
+
+static void advance(struct context *c)
+{
+	struct spec_stop step = { SIGKILL, 0 };
+
+	if (c->stop_next < c->stop_count) {
+		step = c->stop_sequence[c->stop_next++];
+	}
+	if (step.signal == SIGKILL) {
+		(void) fault_point("stop-kill");
+		(void) sched_slot_kill(c->manager->sched, c->slot);
+		arm(c, KILL_AGAIN_US);
+		return;
+	}
+	(void) proc_pidfd_signal(c->pidfd, step.signal);
+	(void) fault_point("stop-signalled");
+	if (c->stop_next == c->stop_count && step.wait_us == 0) {
+		step.wait_us = FAKE_WAIT_US;
+	}
+	arm(c, c->stop_timeout_us && c->stop_timeout_us < step.wait_us ? c->stop_timeout_us
+								       : step.wait_us);
+}
+
+static int on_stop_timer(sd_event_source *source, uint64_t now, void *userdata)
+{
+	(void) source;
+	(void) now;
+	advance(userdata);
+	return 0;
+}
+
+static int answer_later(struct context *c, manager_done done, void *arg)
+{
+	return waiter_add(c, &(struct waiter) { .kind = WAITER_STOP, .done = done, .arg = arg });
+}
+
+struct answer {
+	manager_done done;
+	void *arg;
+	sd_event_source *source;
+};
+
+static int on_answer(sd_event_source *source, void *userdata)
+{
+	struct answer *a = userdata;
+
+	(void) source;
+	a->done(a->arg, &(struct err) {});
+	sd_event_source_disable_unref(a->source);
+	free(a);
+	return 0;
+}
+
+/* Calls back from the loop, so that a caller never sees its callback before its own return. */
+static int answer_now(struct manager *m, manager_done done, void *arg)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a) {
+		return -ENOMEM;
+	}
+	*a = (struct answer) { .done = done, .arg = arg };
+	r = sd_event_add_defer(m->loop, &a->source, on_answer, a);
+	if (r < 0) {
+		free(a);
+	}
+	return r;
+}
+
+int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, manager_done done,
+		 void *arg, struct err *e)
+{
+	bool thaw = c->state == LIFE_FROZEN, begun = c->state == LIFE_STOPPING;
+	int r = context_permit(c, LIFE_STOP, e);
+
+	if (r < 0) {
+		return r;
+	}
+	if (c->state == LIFE_STOPPED) {
+		return done ? answer_now(m, done, arg) : 0;
+	}
+	r = done ? answer_later(c, done, arg) : 0;
+	if (r >= 0 && !begun) {
+		r = make_sequence(c);
+	}
+	if (r < 0) {
+		return err_set_errno(e, r, "stopping %s", c->name);
+	}
+	if (c->state == LIFE_STARTING) { /* no command yet that could hear a signal */
+		context_enter(c, LIFE_STOP);
+		c->stop_next = c->stop_count;
+		if (c->slot) {
+			(void) sched_slot_kill(m->sched, c->slot);
+		}
+		return 0;
+	}
+	c->stop_timeout_us = timeout_us;
+	context_enter(c, LIFE_STOP);
+	if (thaw) {
+		(void) sched_slot_freeze(m->sched, c->slot, false);
+	}
+	if (!begun) {
+		journal_note(c, "stopping");
+		events_add(m->events, "stopping", c->name, NULL);
+		advance(c);
+	} else if (timeout_us) { /* a second, more impatient caller */
+		arm(c, timeout_us);
+	}
+	return 0;
+}
+
+int manager_wait(struct manager *m, struct context *c, manager_done done, void *arg, struct err *e)
+{
+	int r = c->state == LIFE_STOPPED ? answer_now(m, done, arg) : answer_later(c, done, arg);
+
+	return r < 0 ? err_set_errno(e, r, "waiting for %s", c->name) : 0;
+}
+
+int manager_kill(struct manager *m, struct context *c, int sig, bool all, struct err *e)
+{
+	int r = context_permit(c, LIFE_SIGNAL, e);
+
+	if (r < 0) {
+		return r;
+	}
+	if (sig == SIGKILL) {
+		r = sched_slot_kill(m->sched, c->slot);
+	} else if (all) {
+		r = sched_slot_signal(m->sched, c->slot, sig);
+	} else {
+		r = proc_pidfd_signal(c->pidfd, sig);
+	}
+	return r < 0 ? err_set_errno(e, r, "sending %s to %s", units_print_signal(sig), c->name)
+		     : 0;
+}
+
+int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err *e)
+{
+	enum life_event event = frozen ? LIFE_FREEZE : LIFE_THAW;
+	enum life_state before = c->state;
+	int r = context_permit(c, event, e);
+
+	if (r < 0) {
+		return r;
+	}
+	r = sched_slot_freeze(m->sched, c->slot, frozen);
+	if (r < 0) {
+		return err_set_errno(e, r, "%s %s", life_event_name(event), c->name);
+	}
+	context_enter(c, event);
+	if (c->state != before) {
+		journal_note(c, frozen ? "frozen" : "thawed");
+		events_add(m->events, frozen ? "frozen" : "thawed", c->name, NULL);
+	}
+	return 0;
+}
+
+static int start(struct manager *m, struct context *c, const struct spec *spec, bool throwaway,
+		 manager_started done, void *arg, struct err *e)
+{
+	struct launch_request request = { .spec = spec, .throwaway = throwaway };
+	int r = context_permit(c, LIFE_START, e);
+
+	if (r >= 0) {
+		r = launch_log_stdio(c, &request.io, e);
+	}
+	if (r >= 0) {
+		r = launch_begin(c, &request, e);
+	}
+	if (r >= 0 && done) {
+		(void) waiter_add(c, &(struct waiter) {
+					     .kind = WAITER_START, .started = done, .arg = arg });
+	}
+	(void) m;
+	return r;
+}
+
+int manager_start(struct manager *m, struct context *c, manager_started done, void *arg,
+		  struct err *e)
+{
+	if (!c->declared) {
+		return err_set(e, -EBUSY, "starting %s: it is not declared", c->name);
+	}
+	return start(m, c, c->declared, false, done, arg, e);
+}
+
+int manager_run_detached(struct manager *m, const struct spec *spec, manager_started done,
+			 void *arg, struct err *e)
+{
+	char name[SPEC_NAME_MAX + 1];
+	struct context *c;
+	int r;
+
+	r = session_name(m, spec, name, e);
+	if (r < 0) {
+		return r;
+	}
+	c = registry_add(m, name);
+	if (!c) {
+		return err_set(e, -ENOMEM, "running: out of memory");
+	}
+	r = start(m, c, spec, true, done, arg, e);
+	if (r < 0) {
+		registry_remove(m, c);
+	}
+	return r;
+}

@@ -1,0 +1,109 @@
+/* The door of sched/: cgroups under v2's names, over v2, v1 or hybrid, and what they limit.
+ *
+ * Nothing here mounts or rebinds a hierarchy. A daemon's contexts live in slots: directories
+ * ROOT/ward/INSTANCE/SLOT in every hierarchy that is used (or below the delegated subtree the
+ * daemon was started in). Slots have numbers, not names: a seat's slot exists before its name. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/step.h"
+#include "spec/facts.h"
+#include "spec/spec.h"
+
+/** Fills facts->sched (reads /proc/self/mountinfo and the controllers' files; makes nothing). */
+void sched_probe(struct facts *facts);
+
+/** The opened hierarchies and this daemon's directory in each. */
+struct sched_host;
+/** @instance directory name below "ward/", from the run directory. Makes the directories. */
+[[nodiscard]] int sched_host_new(const char *instance, const struct facts *facts,
+				 struct sched_host **ret, struct err *e);
+/** Closes; removes the daemon's directories where they are empty. */
+void sched_host_free(struct sched_host *h);
+/** Kills and removes every slot whose number `keep` denies (left by a dead daemon). */
+[[nodiscard]] int sched_host_sweep(struct sched_host *h, bool (*keep)(unsigned slot, void *arg),
+				   void *arg, struct err *e);
+
+/* --- a slot: one context's cgroup in every hierarchy --- */
+
+#define SCHED_ATTACH_MAX 12
+/** What a process needs to put itself into a slot: open cgroup.procs files (daemon's
+ * credentials), one per hierarchy that clone3 did not cover. Written by slot_attach_self(). */
+struct sched_attach {
+	int procs[SCHED_ATTACH_MAX];
+	unsigned count;
+	int clone_into; /* cgroup2 directory for CLONE_INTO_CGROUP, or -1 */
+};
+
+/** Makes the slot's directories (cpusets filled, devices restricted to the standard set, all
+ * limits at their default). A slot number is used once in a daemon's life. */
+[[nodiscard]] int sched_slot_create(struct sched_host *h, unsigned slot, struct err *e);
+/** Opens what a process needs to enter. Close with sched_attach_done(). */
+[[nodiscard]] int sched_slot_open(struct sched_host *h, unsigned slot, struct sched_attach *ret,
+				  struct err *e);
+void sched_attach_done(struct sched_attach *a);
+/** In the child: moves the calling process into the slot (writes "0"). May wait for RCU on v1. */
+[[nodiscard]] int sched_attach_self(const struct sched_attach *a);
+/** Sends SIGKILL to everything inside, thawing as needed, without waiting for the deaths. */
+[[nodiscard]] int sched_slot_kill(struct sched_host *h, unsigned slot);
+/** Sends any signal to every process inside. */
+[[nodiscard]] int sched_slot_signal(struct sched_host *h, unsigned slot, int sig);
+/** Removes the directories. @return 0, -EBUSY while something dies inside (call again when
+ * sched_slot_populated() says no), -errno. */
+[[nodiscard]] int sched_slot_remove(struct sched_host *h, unsigned slot);
+bool sched_slot_populated(struct sched_host *h, unsigned slot);
+/** Freezes or thaws. @return 0 when the state is reached or under way. */
+[[nodiscard]] int sched_slot_freeze(struct sched_host *h, unsigned slot, bool frozen);
+/** Pids inside, as the host sees them, at most `max`. @return how many there are, or -errno. */
+ssize_t sched_slot_pids(struct sched_host *h, unsigned slot, pid_t *pids, size_t max);
+/** The path below a hierarchy's mount, for people. */
+void sched_slot_path(struct sched_host *h, unsigned slot, char *out, size_t size);
+
+/* --- plan: the spec as ordered writes of v2 attribute names --- */
+
+struct sched_write {
+	const char *attribute; /* v2 name, "cpu.max" */
+	char value[96];
+};
+#define SCHED_WRITES_MAX 64
+struct sched_plan {
+	struct sched_write writes[SCHED_WRITES_MAX];
+	size_t count;
+};
+/** @return 0, or -EOPNOTSUPP naming the key and the controller this host lacks. */
+[[nodiscard]] int sched_plan(const struct spec *spec, const struct facts *facts,
+			     struct sched_plan *ret, struct err *e);
+void sched_print(const struct sched_plan *p, struct buf *out);
+/** Only what differs from the defaults a fresh slot has is written: PARENT steps. */
+[[nodiscard]] int sched_steps(const struct sched_plan *p, struct sched_host *h, unsigned slot,
+			      struct step_list *steps, struct err *e);
+/**
+ * Changes a live slot from one spec to another: all or nothing (on failure the old values are
+ * back). Memory lowered below use reclaims first and refuses with -EBUSY and both numbers.
+ */
+[[nodiscard]] int sched_slot_change(struct sched_host *h, unsigned slot, const struct spec *from,
+				    const struct spec *to, const struct facts *facts, struct err *e);
+
+/* --- read back --- */
+
+struct sched_io_stat {
+	unsigned major, minor;
+	uint64_t read_bytes, write_bytes, read_ops, write_ops;
+};
+#define SCHED_IO_MAX 16
+struct sched_stats {
+	uint64_t cpu_us, cpu_user_us, cpu_system_us;
+	uint64_t throttled_us, throttled_periods, periods;
+	uint64_t memory_bytes, memory_peak_bytes, memory_limit_bytes, swap_bytes;
+	uint64_t memory_anon_bytes, memory_file_bytes; /* 0 where unknown */
+	uint64_t oom_kills, memory_limit_hits;
+	uint64_t pids, pids_limit, pids_limit_hits;
+	struct sched_io_stat io[SCHED_IO_MAX];
+	size_t io_count;
+	bool frozen;
+};
+[[nodiscard]] int sched_slot_stats(struct sched_host *h, unsigned slot, struct sched_stats *ret);

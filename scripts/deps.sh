@@ -1,0 +1,104 @@
+#!/bin/bash
+# Installs by apt what the named groups need and this machine lacks; nothing else.
+# usage: deps.sh build|demo|check|bench ...   (fast when all is there: build/deps.GROUP remembers)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+# group  package            how to see that it is there (pc: pkg-config, cmd: in PATH, file: glob)
+needs='
+build    gcc                cmd:gcc
+build    libc6-dev          file:/usr/include/stdio.h
+build    pkg-config         cmd:pkg-config
+build    libcap-dev         pc:libcap
+build    libseccomp-dev     pc:libseccomp
+build    libmount-dev       pc:mount
+build    libinih-dev        pc:inih
+build    libsystemd-dev     pc:libsystemd
+build    libmicrohttpd-dev  pc:libmicrohttpd
+build    libjansson-dev     pc:jansson
+build    libsmartcols-dev   pc:smartcols
+demo     curl               cmd:curl
+demo     python3            cmd:python3
+check    libcmocka-dev      pc:cmocka
+check    clang              cmd:clang
+check    libclang-rt-14-dev file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
+check    clang-tidy         cmd:clang-tidy
+check    clang-format       cmd:clang-format
+check    cppcheck           cmd:cppcheck
+check    universal-ctags    cmd:ctags-universal
+check    jq                 cmd:jq
+check    expect             cmd:expect
+check    tmux               cmd:tmux
+check    busybox-static     cmd:busybox
+check    debootstrap        cmd:debootstrap
+check    nginx-light        cmd:nginx
+check    postgresql         file:/usr/lib/postgresql/*/bin/initdb
+bench    bubblewrap         cmd:bwrap
+bench    runc               cmd:runc
+bench    busybox-static     cmd:busybox
+bench    hyperfine          cmd:hyperfine
+bench    jq                 cmd:jq
+'
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+present() { # PROBE
+	case $1 in
+	pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+	cmd:*) command -v "${1#cmd:}" >/dev/null ;;
+	file:*) compgen -G "${1#file:}" >/dev/null ;;
+	esac
+}
+
+missing_of() { # GROUP
+	local group package probe
+	while read -r group package probe; do
+		[ "$group" = "$1" ] && ! present "$probe" && echo "$package"
+	done <<<"$needs"
+	return 0
+}
+
+# Packages may bring services; on this host they must not start.
+policy=/usr/sbin/policy-rc.d
+guard='[ -e '$policy' ] || { printf "#!/bin/sh\nexit 101\n" >'$policy'; chmod 755 '$policy'; made=1; }'
+install_script="
+	made=
+	trap '[ -z \"\$made\" ] || rm -f $policy' EXIT
+	$guard
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get install -y --no-install-recommends \"\$@\" ||
+		{ apt-get update && apt-get install -y --no-install-recommends \"\$@\"; }
+"
+
+missing=()
+wanted=()
+for group in "$@"; do
+	stamp=build/deps.$group
+	[ "$stamp" -nt scripts/deps.sh ] && continue
+	wanted+=("$stamp")
+	mapfile -t -O "${#missing[@]}" missing < <(missing_of "$group")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+	echo "  DEPS  ${missing[*]}"
+	as_root=()
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null || { echo "deps: become root to install: ${missing[*]}" >&2; exit 1; }
+		as_root=(sudo)
+	fi
+	command -v apt-get >/dev/null || { echo "deps: no apt-get here; install: ${missing[*]}" >&2; exit 1; }
+	mkdir -p build
+	if ! "${as_root[@]}" bash -c "$install_script" deps "${missing[@]}" >build/deps.log 2>&1; then
+		tail -20 build/deps.log >&2
+		echo "deps: installing failed; all of it is in build/deps.log" >&2
+		exit 1
+	fi
+	for group in "$@"; do
+		for package in $(missing_of "$group"); do
+			echo "deps: $package is installed and still not found" >&2
+			exit 1
+		done
+	done
+fi
+
+[ ${#wanted[@]} -eq 0 ] || { mkdir -p build && touch "${wanted[@]}"; }

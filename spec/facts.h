@@ -1,0 +1,38 @@
+/* What this host offers: probed once by the rooms (X_probe), forgeable by tests, printed by doctor. */
+#pragma once
+
+#include <stdbool.h>
+
+enum facts_cgroup_layout { FACTS_CGROUP_NONE, FACTS_CGROUP_V2, FACTS_CGROUP_HYBRID, FACTS_CGROUP_V1 };
+
+struct facts {
+	unsigned cpus; /* online */
+	struct {
+		unsigned major, minor;
+	} kernel;
+	struct { /* context_probe() */
+		bool user_ns, time_ns, seccomp, close_range, pidfd, cap_sys_resource, keyrings;
+		int landlock_abi; /* 0: none */
+		unsigned last_cap;
+	} context;
+	struct { /* fs_probe() */
+		bool mount_api; /* open_tree, fsopen, move_mount (5.2) */
+		bool idmap; /* mount_setattr with MOUNT_ATTR_IDMAP on the host root's file system (5.12) */
+		bool idmap_tmpfs; /* 6.3 */
+		bool idmap_overlay; /* overlay accepts idmapped layers (5.19) */
+		bool overlay;
+		bool loop;
+		bool project_quota; /* of the file system that holds the state directory */
+	} fs;
+	struct { /* sched_probe() */
+		enum facts_cgroup_layout layout;
+		bool cpu, cpuset, memory, io, pids, freezer, devices; /* a controller we can use */
+		bool cpu_burst, memory_reserve, memory_reclaim, io_buffered_writes, memory_swap;
+		bool kill; /* cgroup.kill works for every process of a context */
+		bool clone_into; /* CLONE_INTO_CGROUP covers all controllers (pure v2) */
+	} sched;
+	bool net_ns; /* netctl_probe() */
+	bool kvm; /* /dev/kvm opens */
+	bool bpf_cgroup, bpf_lsm; /* by loading, never by reading lists */
+	bool psi;
+};

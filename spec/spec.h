@@ -1,0 +1,173 @@
+/* The door of spec/: what a file or an API call declares about a context. Pure data.
+ *
+ * The one table of keys (spec/keys.c) drives everything that reads or writes a spec: INI, JSON,
+ * `--set`, dumping, messages, ward.ini(5) and completion. A key is in the table only if it works. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/units.h"
+
+#define SPEC_NAME_MAX 63
+#define SPEC_LIST_MAX 256 /* entries of any repeated key */
+
+enum spec_init { SPEC_INIT_FAKE, SPEC_INIT_NONE, SPEC_INIT_PATH, SPEC_INIT_COUNT };
+enum spec_root { SPEC_ROOT_HOST, SPEC_ROOT_DIRECTORY, SPEC_ROOT_COUNT };
+enum spec_mode { SPEC_MODE_COW, SPEC_MODE_READ_ONLY, SPEC_MODE_READ_WRITE, SPEC_MODE_COUNT };
+enum spec_upper { SPEC_UPPER_TMPFS, SPEC_UPPER_KEPT, SPEC_UPPER_COUNT };
+enum spec_network { SPEC_NETWORK_NONE, SPEC_NETWORK_PRIVATE, SPEC_NETWORK_HOST, SPEC_NETWORK_COUNT };
+enum spec_ids { SPEC_IDS_AUTO, SPEC_IDS_NONE, SPEC_IDS_RANGE, SPEC_IDS_COUNT };
+enum spec_seccomp { SPEC_SECCOMP_DEFAULT, SPEC_SECCOMP_STRICT, SPEC_SECCOMP_NONE, SPEC_SECCOMP_FILE,
+	SPEC_SECCOMP_COUNT };
+
+/** `bind = SOURCE[:TARGET[:ro|rw]]`; the default is ro. */
+struct spec_bind {
+	char *source, *target;
+	bool writable;
+};
+
+/** `tmpfs = /tmp:64M` */
+struct spec_tmpfs {
+	char *target;
+	uint64_t size_bytes;
+};
+
+/** `rlimit = nofile 4096` or `nofile 1024:4096` */
+struct spec_rlimit {
+	int resource; /* RLIMIT_* */
+	uint64_t soft, hard; /* UNITS_NONE: infinity */
+};
+
+/** `stop = TERM 10s KILL`: signals, each with how long to wait after it. */
+struct spec_stop {
+	int signal;
+	uint64_t wait_us; /* of the last entry: 0 */
+};
+
+/** `limit = /dev/vda read 50MB/s write 20MB/s read-ops 1000 write-ops 500` */
+struct spec_io_limit {
+	char *device;
+	uint64_t read_bps, write_bps, read_iops, write_iops; /* UNITS_NONE: no limit */
+};
+
+/** Everything a context can declare. Strings and lists are owned; NULL or 0 means "not said". */
+struct spec {
+	char name[SPEC_NAME_MAX + 1];
+	struct {
+		char *description;
+		struct strv command; /* argv */
+		enum spec_init init;
+		char *init_path; /* with SPEC_INIT_PATH */
+		char *user; /* USER[:GROUP], names or numbers, resolved inside the view; NULL = root */
+		char *hostname; /* NULL: the name */
+		char *directory; /* working directory, NULL: "/" */
+		struct strv environment; /* NAME=VALUE */
+		struct spec_stop *stop; /* count 0: the default for the init */
+		size_t stop_count;
+	} context;
+	struct {
+		enum spec_root root;
+		char *root_path; /* with SPEC_ROOT_DIRECTORY */
+		enum spec_mode mode;
+		enum spec_upper upper;
+		uint64_t upper_bytes;
+		struct spec_bind *binds;
+		size_t bind_count;
+		struct spec_tmpfs *tmpfs;
+		size_t tmpfs_count;
+		struct strv hide, show, devices;
+	} files;
+	struct {
+		uint64_t limit; /* processes and threads; UNITS_NONE */
+		uint64_t capabilities; /* mask by CAP_* number: the bounding set */
+		enum spec_seccomp seccomp;
+		char *seccomp_file;
+		struct spec_rlimit *rlimits;
+		size_t rlimit_count;
+		enum spec_ids ids;
+		uint32_t ids_first, ids_count; /* with SPEC_IDS_RANGE */
+		mode_t umask;
+	} process;
+	struct {
+		uint64_t share; /* 1..10000, default 100 */
+		uint64_t limit_millicpu; /* thousandths of a CPU; UNITS_NONE */
+		uint64_t burst_us;
+		char *cpus, *mems; /* kernel list format "0-1,3"; NULL: all */
+	} cpu;
+	struct {
+		uint64_t limit, reserve, swap; /* bytes; UNITS_NONE */
+	} memory;
+	struct {
+		struct spec_io_limit *limits;
+		size_t limit_count;
+	} io;
+	struct {
+		enum spec_network mode;
+	} network;
+};
+
+/** Sets every default of the table. `name` may be empty. */
+[[nodiscard]] int spec_init(struct spec *s, const char *name);
+void spec_done(struct spec *s);
+/** Deep copy. `to` is uninitialised before. @return 0 or -ENOMEM. */
+[[nodiscard]] int spec_copy(struct spec *to, const struct spec *from);
+bool spec_equal(const struct spec *a, const struct spec *b);
+
+/** [a-z0-9][a-z0-9._-]{0,62} */
+bool spec_name_valid(const char *name);
+
+/** All the errors of one input, in order: "FILE:LINE: SECTION.KEY: what is wrong; what is allowed". */
+struct spec_errors {
+	struct strv lines;
+};
+void spec_errors_done(struct spec_errors *e);
+/** All lines, one each, as one error (-EINVAL). @return -EINVAL, or 0 when there is none. */
+int spec_errors_to_err(const struct spec_errors *errors, struct err *e);
+
+/**
+ * Reads an INI text over the defaults. All errors are gathered; `s` must be spec_done() either way.
+ * @source the name that messages show; @return 0, -EINVAL with errors, -ENOMEM, -EFBIG (> 256 KiB).
+ */
+[[nodiscard]] int spec_read_ini(struct spec *s, const char *text, size_t len, const char *source,
+				struct spec_errors *errors);
+/** The same from {"name": .., "context": {"command": [..]}, "cpu": {"share": 100}, ..}. */
+[[nodiscard]] int spec_read_json(struct spec *s, const json_t *object, struct spec_errors *errors);
+/** Opens and reads PATH; the name comes from its last component less ".ini". */
+[[nodiscard]] int spec_read_file(struct spec *s, const char *path, struct spec_errors *errors);
+
+/** The inverses: keys that differ from their default (all keys with `full`). */
+void spec_write_ini(const struct spec *s, bool full, struct buf *out);
+/** @return a new object, or NULL when out of memory. */
+json_t *spec_write_json(const struct spec *s, bool full);
+
+/**
+ * Sets one key by its full name: "cpu.limit", value as in a file. For a repeated key the value
+ * replaces the list ("" empties it; entries separated by newlines).
+ * @return 0, -ENOENT (no such key; text suggests the nearest), -EINVAL.
+ */
+[[nodiscard]] int spec_set(struct spec *s, const char *key, const char *value, struct err *e);
+/** @return 0 with the value as in a file (one line per entry), or -ENOENT. */
+[[nodiscard]] int spec_get(const struct spec *s, const char *key, struct buf *out, struct err *e);
+/** Whether the key may change on a live context. @return false for unknown keys too. */
+bool spec_key_live(const char *key);
+
+/** Checks across keys (no command and no init, kept upper without cow ...). @return as spec_read_ini. */
+[[nodiscard]] int spec_check(const struct spec *s, const char *source, struct spec_errors *errors);
+
+/** One row as the outside may see it: for completion, manual pages and `wardctl get`. */
+struct spec_key_info {
+	const char *section, *name, *type, *fallback, *help;
+	bool repeats, live;
+};
+/** @return the i-th row of the table, or false past its end. */
+bool spec_key_info(size_t i, struct spec_key_info *ret);
+/** Writes the KEYS part of ward.ini(5) as mdoc/man source, from the table. */
+void spec_write_manual(FILE *out);

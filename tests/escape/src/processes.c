@@ -1,0 +1,165 @@
+/* Attacks on processes: tracing, signals, memory, namespaces of the host. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "tests/escape/src/attack.h"
+
+/* The victim is a process of the host; the test tells its number and watches it. */
+static pid_t victim(void)
+{
+	return (pid_t) atol(told("HOST_PID"));
+}
+
+static bool trace_host(void)
+{
+	char byte;
+	struct iovec here = { &byte, 1 }, there = { (void *) 0x400000, 1 };
+	if (victim() == 0) {
+		say("the test names no process");
+		return false;
+	}
+	if (ptrace(PTRACE_SEIZE, victim(), 0, 0) == 0) {
+		say("traces process %d", victim());
+		return true;
+	}
+	(void) got(-1, "ptrace");
+	return process_vm_readv(victim(), &here, 1, &there, 1, 0) == 1;
+}
+
+static bool signal_host(void)
+{
+	if (victim() == 0) {
+		say("the test names no process");
+		return false;
+	}
+	int fd = (int) syscall(SYS_pidfd_open, victim(), 0);
+	return got(fd, "pidfd_open") || got(kill(victim(), 0), "kill") ||
+	       got(syscall(SYS_tgkill, victim(), victim(), 0), "tgkill");
+}
+
+/* kill(-1) reaches all that may be reached: the test sees whether the host felt it. A signal
+ * that is ignored here and by default everywhere. */
+static bool signal_all(void)
+{
+	(void) got(kill(-1, SIGURG), "kill of all with SIGURG");
+	return false;
+}
+
+static const char *const kinds[] = { "mnt", "pid", "net", "user", "ipc", "uts", "cgroup", "time" };
+
+static unsigned long long host_ns(const char *kind)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "HOST_NS_%s", kind);
+	return strtoull(told(name), NULL, 10);
+}
+
+static bool is_host_ns(int fd, const char *kind, const char *how)
+{
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0 || host_ns(kind) == 0 || st.st_ino != host_ns(kind)) {
+		return false;
+	}
+	say("the host's %s namespace, by %s; setns: %s", kind, how,
+	    setns(fd, 0) == 0 ? "done" : "refused");
+	return true;
+}
+
+/* Any link below /proc that names a namespace of the host (the test leaves out what the context
+ * shares on purpose). */
+static bool namespaces_of(const char *pid)
+{
+	char path[300];
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%s/ns/%s", pid, kinds[i]);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		bool through = is_host_ns(fd, kinds[i], path);
+		if (!through && fd >= 0) {
+			int up = ioctl(fd, NS_GET_USERNS);
+			through = is_host_ns(up, "user", "NS_GET_USERNS");
+			up = ioctl(fd, NS_GET_PARENT);
+			through = through || is_host_ns(up, kinds[i], "NS_GET_PARENT");
+		}
+		if (fd >= 0) {
+			close(fd);
+		}
+		if (through) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool setns_host(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	bool through = false;
+	say("no namespace of the host can be named");
+	while (proc != NULL && !through && (d = readdir(proc)) != NULL) {
+		through = d->d_name[0] >= '0' && d->d_name[0] <= '9' && namespaces_of(d->d_name);
+	}
+	if (proc != NULL) {
+		closedir(proc);
+	}
+	return through;
+}
+
+static bool setns_by_pidfd(void)
+{
+	int fd = (int) syscall(SYS_pidfd_open, victim() ? victim() : getppid(), 0);
+	if (victim() == 0 || fd < 0) {
+		return got(-1, "pidfd_open") && false;
+	}
+	return got(setns(fd, CLONE_NEWNS), "setns by pidfd");
+}
+
+/* Process 1 is the runtime's own program: it must not be traced by what it looks after. */
+static bool trace_init(void)
+{
+	if (getpid() == 1 || *told("OWN_INIT") != '\0') {
+		say("process 1 is the context's own");
+		return false;
+	}
+	long r = ptrace(PTRACE_SEIZE, 1, 0, 0);
+	if (r == 0) {
+		(void) ptrace(PTRACE_DETACH, 1, 0, 0);
+	}
+	return got(r, "ptrace of process 1");
+}
+
+static bool hidden_processes(void)
+{
+	say("/proc shows only the context's processes");
+	return victim() != 0 && kill(victim(), 0) == 0;
+}
+
+static bool too_many_ids(void)
+{
+	/* an id outside of the range cannot be taken */
+	return got(setresuid(200000, 200000, 200000), "setresuid outside of the range");
+}
+
+
+const struct attack process_attacks[] = {
+	{ "trace-host", trace_host, true },
+	{ "signal-host", signal_host, true },
+	{ "signal-all", signal_all, false },
+	{ "setns", setns_host, true },
+	{ "setns-pidfd", setns_by_pidfd, false },
+	{ "trace-init", trace_init, false },
+	{ "host-processes", hidden_processes, true },
+	{ "foreign-ids", too_many_ids, true },
+	{ NULL, NULL, false },
+};

@@ -9,9 +9,7 @@ wardctl_ROOMS := ctl spec base
 wardctl_LIBS  := -l:libjansson.a -l:libinih.a # static: `wardctl run` must not pay for loading them
 ward-docs_ROOMS := spec base
 ward-docs_LIBS  := -ljansson -linih
-test_ROOMS    := ctl $(wardd_ROOMS) # tests take what they need of any room
-test_LIBS     := -lcmocka $(wardd_LIBS)
-fuzz_ROOMS    := $(test_ROOMS)
+test_LIBS     := -lcmocka $(wardd_LIBS) # test_ROOM_*.c: the room and what it may know, below
 fuzz_LIBS     := $(wardd_LIBS)
 # ward-init has no libc at all: context/init/*.c and nothing else.
 
@@ -28,6 +26,7 @@ endif
 B := build$(if $(SAN),/san)$(if $(FAULTS),/faults)
 .DEFAULT_GOAL := all
 
+comma    := ,
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
 	-Wswitch-enum $(WERROR)
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -I.
@@ -35,7 +34,6 @@ HARDEN   := -fPIE -fstack-protector-strong
 OPTIMISE := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=2) -g
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
-comma    := ,
 DEFINES  := -DWARD_VERSION='"$(VERSION)"' -DWARD_PREFIX='"$(PREFIX)"' \
 	$(if $(FAULTS),-DWARD_FAULTS)
 ALL_CFLAGS  = $(LANGUAGE) $(WARNINGS) $(OPTIMISE) $(HARDEN) $(SANITIZE) $(DEFINES) $(CFLAGS)
@@ -95,23 +93,39 @@ $(B)/ward-init: $(call objs,context/init)
 	$(Q)$(CC) $(INIT_LDFLAGS) -o $@ $^
 
 # --- Unit tests and fuzz targets: one program a file. ---
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(call archives,$(test_ROOMS))
-	@mkdir -p $(@D)
-	@$(call say,LINK,$@)
-	$(Q)$(call link,$(test_LIBS))
-
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# By name: test_ROOM or test_ROOM_TOPIC links ROOM and the rooms it may know; others link all.
+room_of  = $(filter $(ROOMS),$(word 2,$(subst _, ,$(notdir $(1)))))
+needs_of = $(if $(filter $(1),base),base,$(if $(filter-out daemon,$(1)),$(sort $(1) spec base),\
+	ctl $(wardd_ROOMS)))
+define test_rules
+$(1): $(2) $(call archives,$(call needs_of,$(call room_of,$(1))))
+	@mkdir -p $$(@D)
+	@$$(call say,LINK,$$@)
+	$$(Q)$$(call link,$(3))
+endef
+$(foreach t,$(UNIT_TESTS),$(eval \
+	$(call test_rules,$(t),$(t:$(B)/tests/%=$(B)/obj/tests/unit/%.o),$(test_LIBS))))
+$(foreach t,$(FUZZ_TARGETS),$(eval \
+	$(call test_rules,$(t),$(t:build/fuzz/%=$(B)/obj/tests/fuzz/%.o),-fsanitize=fuzzer $(fuzz_LIBS))))
+
 FUZZ_CFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1
 fuzz-targets: # everything again, by clang, with coverage
 	$(Q)$(MAKE) --no-print-directory B=build/fuzz CC=clang OPTIMISE=-g CFLAGS='$(FUZZ_CFLAGS)' \
 		fuzz-link
 fuzz-link: $(FUZZ_TARGETS)
-build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o $(call archives,$(fuzz_ROOMS))
-	@$(call say,LINK,$@)
-	$(Q)$(call link,-fsanitize=fuzzer $(fuzz_LIBS))
 fuzz: fuzz-targets
 	$(Q)tests/fuzz/run --seconds $(SECONDS) $(FUZZ_TARGETS)
+
+# The program that tries to escape (tests/escape): static, for it runs inside contexts.
+ATTACK := $(if $(wildcard tests/escape/src/*.c),build/escape/attack)
+build/escape/attack: $(wildcard tests/escape/src/*.[ch]) Makefile
+	@mkdir -p $(@D)
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LANGUAGE) $(WARNINGS) -O1 -static -o $@ $(filter %.c,$^)
+attack: $(ATTACK)
 
 # --- Lint, one stamp a file: only what changed is looked at again. ---
 LINTED := $(foreach r,$(ROOMS) context/init docs tests/unit,$(call src,$(r)))
@@ -132,13 +146,19 @@ build/lint/%.cppcheck: %.c build/obj/%.o tests/check/cppcheck.txt
 		>$@.log 2>&1 || { cat $@.log; exit 1; }
 	@mv $@.log $@
 lint: $(TIDY) $(CPPCHECK)
+print-lint:
+	@printf '%s\n' $(TIDY) $(CPPCHECK)
 format:
 	$(Q)clang-format -i $(foreach r,$(ROOMS) context/init docs tests/unit tests/fuzz,\
 		$(wildcard $(r)/*.[ch]))
 
 # --- Manual pages and completion, made from the tables in the code. ---
-PAGES := $(patsubst docs/%,build/man/%,$(wildcard docs/*.[158])) \
-	$(if $(wildcard docs/ward.ini.5.in),build/man/ward.ini.5)
+PAGES := $(addprefix build/man/,$(sort $(notdir $(wildcard docs/*.[158])) \
+	$(if $(wildcard docs/ward.ini.5.in),ward.ini.5) $(if $(call src,ctl),wardctl.1)))
+build/man/wardctl.1: build/wardctl
+	@mkdir -p $(@D)
+	@$(call say,MAN,$@)
+	$(Q)build/wardctl manual >$@
 build/man/ward.ini.5: docs/ward.ini.5.in build/ward-docs
 	@mkdir -p $(@D)
 	@$(call say,MAN,$@)
@@ -187,7 +207,7 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	$(Q)rm -rf build
 
-.PHONY: all bench check clean demo deps docs format fuzz fuzz-link fuzz-targets help install lint \
+.PHONY: all attack bench check clean demo deps docs format fuzz fuzz-link fuzz-targets help install lint print-lint \
 	uninstall unit-tests
 .DELETE_ON_ERROR:
 .SECONDARY:

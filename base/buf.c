@@ -18,7 +18,7 @@ static int buf_grow(struct buf *b, size_t more)
 		return b->error = -EFBIG;
 
 	size_t need = b->len + more + 1;
-	if (need <= b->cap)
+	if (b->data && need <= b->cap)
 		return 0;
 
 	size_t cap = b->cap ? b->cap : BUF_FIRST;
@@ -34,7 +34,7 @@ static int buf_grow(struct buf *b, size_t more)
 
 void buf_add(struct buf *b, const void *data, size_t len)
 {
-	if (buf_grow(b, len) < 0)
+	if (buf_grow(b, len) != 0)
 		return;
 	if (len)
 		memcpy(b->data + b->len, data, len);
@@ -54,7 +54,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	int len = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (len < 0 || buf_grow(b, (size_t) len) < 0)
+	if (len < 0 || buf_grow(b, (size_t) len) != 0)
 		return;
 
 	va_start(ap, fmt);

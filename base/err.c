@@ -1,5 +1,6 @@
 /* Errors are built on the stack and copied last, so that an argument may be the error's own text,
- * and they never allocate: the child of a launch reports through them too. */
+ * and they never allocate: the child of a launch reports through them too. (The names of two
+ * functions are in parentheses because the analyzer's build has macros of the same name.) */
 #include "base/err.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ static void copy_text(struct err *e, const char *text)
 	e->text[len] = '\0';
 }
 
-int err_set(struct err *e, int code, const char *fmt, ...)
+int(err_set)(struct err *e, int code, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
 	va_list ap;
@@ -28,7 +29,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	return code;
 }
 
-int err_set_errno(struct err *e, int code, const char *fmt, ...)
+int(err_set_errno)(struct err *e, int code, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
 	va_list ap;

@@ -1,4 +1,4 @@
-/* One error a person will read: filled where the facts are, prefixed on the way up, printed once. */
+/* One error that a person reads: filled where the facts are, prefixed going up, printed once. */
 #pragma once
 
 #include <errno.h>
@@ -33,3 +33,9 @@ int err_set_errno(struct err *e, int code, const char *fmt, ...)
 
 /** Puts "fmt: " before the text that is there. @return e->code (or -EIO when e is NULL). */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#ifdef __clang_analyzer__
+/* The analyzer sees one file at a time and must be told that the code comes back. */
+#define err_set(e, code, ...) ((void) err_set(e, code, __VA_ARGS__), (code))
+#define err_set_errno(e, code, ...) ((void) err_set_errno(e, code, __VA_ARGS__), (code))
+#endif

@@ -123,6 +123,8 @@ int fd_close_others(const int *keep, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < 0 || (i > 0 && keep[i] < keep[i - 1]))
 			return -EINVAL;
+	}
+	for (size_t i = 0; i < n; i++) {
 		if ((unsigned) keep[i] > first) {
 			int r = sys(close_range(first, (unsigned) keep[i] - 1, 0));
 			if (r < 0)

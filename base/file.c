@@ -118,8 +118,9 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t len, m
 	int r = temporary_name(path, temporary);
 	if (r < 0)
 		return r;
-	_cleanup_close_ int fd = sys(openat(
-		dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+	_cleanup_close_ int fd =
+		sys(openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			   0600));
 	if (fd < 0)
 		return fd;
 

@@ -51,7 +51,7 @@ void steps_done(struct step_list *l);
  * just uses *slot on either side. @return 0 or -EMFILE; on failure fd is closed.
  */
 [[nodiscard]] int steps_give_fd(struct step_list *l, int *slot, int fd);
-/** Runs the PARENT steps; on failure undoes those done. @return 0 or -errno with `e` naming the step. */
+/** Runs the PARENT steps; on failure undoes those done. @return 0 or -errno, `e` names the step. */
 [[nodiscard]] int steps_run_parent(struct step_list *l, struct err *e);
 /** Undoes the PARENT steps that ran, in reverse. */
 void steps_undo(struct step_list *l);

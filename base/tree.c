@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -101,15 +102,16 @@ static void remove_entry(struct removal *m, int dirfd, const char *name, unsigne
 	note(m, sys(unlinkat(dirfd, name, AT_REMOVEDIR)));
 }
 
-int tree_remove_at(int dirfd, const char *name)
+/* `name` is one component, so that nothing between it and `parent` is resolved. */
+static int remove_below(int parent, const char *name)
 {
-	int r = sys(unlinkat(dirfd, name, 0));
+	int r = sys(unlinkat(parent, name, 0));
 	if (r == 0 || r == -ENOENT)
 		return 0;
 	if (r != -EISDIR && r != -EPERM)
 		return r;
 
-	_cleanup_close_ int top = open_dir(dirfd, name);
+	_cleanup_close_ int top = open_dir(parent, name);
 	if (top < 0)
 		return top == -ENOTDIR || top == -ELOOP ? r : top;
 
@@ -121,6 +123,27 @@ int tree_remove_at(int dirfd, const char *name)
 		m.again = false;
 		empty_dir(&m, fd, 1);
 	} while (m.again);
-	note(&m, sys(unlinkat(dirfd, name, AT_REMOVEDIR)));
+	note(&m, sys(unlinkat(parent, name, AT_REMOVEDIR)));
 	return m.error;
+}
+
+int tree_remove_at(int dirfd, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	const char *last = slash ? slash + 1 : name;
+	char parent[PATH_MAX];
+
+	if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+		return -EINVAL;
+	if (!slash)
+		return remove_below(dirfd, name);
+	if ((size_t) (last - name) >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(parent, name, (size_t) (last - name));
+	parent[last - name] = '\0';
+
+	_cleanup_close_ int fd = sys(openat(dirfd, parent, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	return remove_below(fd, last);
 }

@@ -4,6 +4,7 @@
 #include "base/units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +18,12 @@ struct suffix {
 
 /* Largest first. */
 static const struct suffix bytes_suffixes[] = {
-	{ "T", 1ull << 40 }, { "G", 1ull << 30 }, { "M", 1ull << 20 }, { "K", 1ull << 10 },
-	{ "", 1 },
+	{ "T", 1ull << 40 }, { "G", 1ull << 30 }, { "M", 1ull << 20 },
+	{ "K", 1ull << 10 }, { "", 1 },
 };
 static const struct suffix rate_suffixes[] = {
-	{ "TB/s", 1000000000000 }, { "GB/s", 1000000000 }, { "MB/s", 1000000 }, { "KB/s", 1000 },
-	{ "B/s", 1 },
+	{ "TB/s", 1000000000000 }, { "GB/s", 1000000000 }, { "MB/s", 1000000 },
+	{ "KB/s", 1000 },	   { "B/s", 1 },
 };
 static const struct suffix duration_suffixes[] = {
 	{ "h", 3600000000 }, { "m", 60000000 }, { "s", 1000000 }, { "ms", 1000 }, { "us", 1 },
@@ -111,8 +112,7 @@ static char *print_suffixed(uint64_t v, const struct suffix *table, size_t count
 
 	while (i + 1 < count && v % table[i].factor)
 		i++;
-	(void) snprintf(out, UNITS_TEXT_MAX, "%llu%s", (unsigned long long) (v / table[i].factor),
-			table[i].text);
+	(void) snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 "%s", v / table[i].factor, table[i].text);
 	return out;
 }
 
@@ -200,14 +200,14 @@ char *units_print_duration(uint64_t us, char out[static UNITS_TEXT_MAX])
 
 char *units_print_cpu(uint64_t millicpu, char out[static UNITS_TEXT_MAX])
 {
-	unsigned long long percent = millicpu / 10, tenth = millicpu % 10;
+	uint64_t percent = millicpu / 10, tenth = millicpu % 10;
 
 	if (millicpu == UNITS_NONE)
 		return print_text("max", out);
 	if (tenth)
-		(void) snprintf(out, UNITS_TEXT_MAX, "%llu.%llu%%", percent, tenth);
+		(void) snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 ".%" PRIu64 "%%", percent, tenth);
 	else
-		(void) snprintf(out, UNITS_TEXT_MAX, "%llu%%", percent);
+		(void) snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 "%%", percent);
 	return out;
 }
 
@@ -220,7 +220,7 @@ char *units_print_human(uint64_t v, char out[static UNITS_TEXT_MAX])
 	if (v == UNITS_NONE)
 		return print_text("max", out);
 	if (v < 1024) {
-		(void) snprintf(out, UNITS_TEXT_MAX, "%llu", (unsigned long long) v);
+		(void) snprintf(out, UNITS_TEXT_MAX, "%" PRIu64, v);
 		return out;
 	}
 	/* The next prefix as soon as rounding would print 1024 of this one. */
@@ -228,13 +228,13 @@ char *units_print_human(uint64_t v, char out[static UNITS_TEXT_MAX])
 		unit *= 1024;
 		i++;
 	}
-	unsigned long long tenths = v / unit * 10 + (v % unit * 10 + unit / 2) / unit;
+	uint64_t whole = v / unit, rest = v % unit;
+	uint64_t tenths = whole * 10 + (rest * 10 + unit / 2) / unit;
 	if (tenths < 100)
-		(void) snprintf(out, UNITS_TEXT_MAX, "%llu.%llu%c", tenths / 10, tenths % 10,
-				prefixes[i]);
+		(void) snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 ".%" PRIu64 "%c", tenths / 10,
+				tenths % 10, prefixes[i]);
 	else
-		(void) snprintf(out, UNITS_TEXT_MAX, "%llu%c",
-				(unsigned long long) (v / unit + (v % unit >= unit / 2)),
+		(void) snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 "%c", whole + (rest >= unit / 2),
 				prefixes[i]);
 	return out;
 }

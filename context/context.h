@@ -67,7 +67,6 @@ struct seat {
 	int userns_fd; /* -1 without CONTEXT_NS_USER */
 	uint32_t ids_first, ids_count;
 	bool ids_owned; /* handed out by context_host: release when the context ends */
-	bool exec_failed; /* after SEAT_FAILED: what failed was the exec of the command itself */
 	struct arena arena;
 };
 
@@ -115,6 +114,8 @@ struct context_stdio {
 [[nodiscard]] int context_steps(const struct context_plan *p, struct context_host *h,
 				const struct seat *s, struct context_stdio *io, int status_fd,
 				struct step_list *steps, struct err *e);
+/** After SEAT_FAILED: it was the exec of the command that failed (exit 127 for -ENOENT, else 126). */
+bool seat_exec_failed(const struct seat *s);
 /** Sends the order: the child now runs the steps in the arena. Closes the list's descriptors. */
 [[nodiscard]] int seat_launch(struct seat *s, struct step_list *steps, struct err *e);
 
@@ -128,6 +129,7 @@ struct context_exec {
 	char *user, *directory;
 	struct context_stdio io;
 	const struct seat_enter *enter; /* into the context's cgroup slot */
+	uint32_t ids_first; /* the host id of the context's root; 0 without a user namespace */
 };
 /**
  * Starts a process inside the context with its namespaces, view, filter and capabilities.

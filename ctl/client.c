@@ -50,11 +50,8 @@ int client_open(struct client *c, const char *path, struct err *e)
 	if (r >= 0)
 		return 0;
 	client_close(c);
-	err_set_errno(e, r, "connecting to %.900s", path);
-	if (r == -ENOENT || r == -ECONNREFUSED) {
-		err_prefix(e, "is wardd running?");
-		e->code = r;
-	}
+	err_set(e, r, "connecting to %.800s: %s%s", path, strerror(-r),
+		r == -ENOENT || r == -ECONNREFUSED ? " (is wardd running?)" : "");
 	return r;
 }
 
@@ -194,8 +191,9 @@ int client_refusal(int status, const struct buf *body, struct err *e)
 	const json_t *error = json_object_get(reply, "error");
 	const char *text = json_string_value(json_object_get(error, "text"));
 
-	err_set(e, errno_of_status(status), "%s", text ? text : "");
-	if (!text)
+	if (text)
+		err_set(e, errno_of_status(status), "%s", text);
+	else
 		err_set(e, errno_of_status(status), "the daemon refused with status %d", status);
 	add_lines(e, json_object_get(error, "lines"));
 	json_decref(reply);

@@ -52,13 +52,14 @@ const struct option options_table[OPT_COUNT] = {
 
 struct shape options_shape(const char *pattern)
 {
-	struct shape s = { 0, 0, false };
+	struct shape s = { 0 };
 
 	for (const char *p = pattern; *p;) {
 		size_t n = strcspn(p, " ");
 
-		if (n == 2 && !strncmp(p, "--", 2)) {
+		if (!strncmp(p, "--", 2) || !strncmp(p, "[--", 3)) {
 			s.command = true;
+			s.command_optional = *p == '[';
 			break;
 		}
 		if (*p != '[')
@@ -185,7 +186,7 @@ static int check_counts(const struct args *a, struct err *e)
 			return err_set(e, -EINVAL, "--all and names exclude each other");
 		return 0;
 	}
-	if (a->operand_count < shape.min || (shape.command && !a->command))
+	if (a->operand_count < shape.min || (shape.command && !shape.command_optional && !a->command))
 		return err_set(e, -EINVAL, "something is missing: wardctl %s %s", a->verb->name,
 			       a->verb->operands);
 	if (a->operand_count > shape.max)

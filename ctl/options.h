@@ -72,7 +72,7 @@ struct args {
 /** How many operands a verb takes, read from its pattern: "NAME [KEY]", "NAME -- COMMAND...". */
 struct shape {
 	size_t min, max;
-	bool command;
+	bool command, command_optional;
 };
 
 struct shape options_shape(const char *pattern);

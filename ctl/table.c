@@ -2,6 +2,7 @@
  * terminal. libsmartcols does more, but loading it costs more than all the rest of a verb. */
 #include "ctl/table.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* The end of a context: process 1 is gone, so everything in its pid namespace is. Its exit is read,
  * told to whoever waits, and then its cgroup slot, journal and ids are given back. */
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -147,23 +146,16 @@ void ending_remove_slot(struct manager *m, unsigned slot)
 
 struct burial {
 	struct manager *manager;
+	struct seat *seat;
 	unsigned slot;
-	uint32_t ids_first, ids_count;
-	int pidfd;
 	sd_event_source *source;
 };
 
 static void bury(struct burial *b)
 {
-	siginfo_t info;
-
-	(void) waitid(P_PIDFD, (id_t) b->pidfd, &info, WEXITED | WNOHANG);
-	if (b->ids_count) {
-		context_ids_release(b->manager->host, b->ids_first, b->ids_count);
-	}
-	ending_remove_slot(b->manager, b->slot);
 	sd_event_source_disable_unref(b->source);
-	fd_close(b->pidfd);
+	seat_free(b->manager->host, b->seat); /* reaps it and gives its ids back */
+	ending_remove_slot(b->manager, b->slot);
 	free(b);
 }
 
@@ -176,23 +168,19 @@ static int on_buried(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+/* Killing takes a moment, and freeing a seat waits for it: so wait in the loop, not there. */
 void ending_bury(struct manager *m, struct seat *s, unsigned slot)
 {
 	struct burial *b = calloc(1, sizeof(*b));
-	int pidfd = TAKE_FD(s->pidfd);
 
-	(void) proc_pidfd_signal(pidfd, SIGKILL);
-	if (b) {
-		*b = (struct burial) { m, slot, s->ids_first, s->ids_owned ? s->ids_count : 0,
-				       pidfd, NULL };
-	}
-	seat_free(m->host, s);
+	(void) proc_pidfd_signal(s->pidfd, SIGKILL);
 	if (!b) {
-		fd_close(pidfd);
+		seat_free(m->host, s);
+		ending_remove_slot(m, slot);
 		return;
 	}
-	if (m->closing || sd_event_add_io(m->loop, &b->source, pidfd, EPOLLIN, on_buried, b) < 0) {
-		(void) poll(&(struct pollfd) { .fd = pidfd, .events = POLLIN }, 1, 1000);
+	*b = (struct burial) { m, s, slot, NULL };
+	if (m->closing || sd_event_add_io(m->loop, &b->source, s->pidfd, EPOLLIN, on_buried, b) < 0) {
 		bury(b);
 	}
 }

@@ -84,7 +84,8 @@ static void add_detail(struct buf *b, const json_t *detail)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *) detail, key, v) {
+	json_object_foreach((json_t *) detail, key, v)
+	{
 		_cleanup_free_ char *text = json_dumps(v, JSON_ENCODE_ANY);
 		json_t *k = json_string(key);
 		_cleanup_free_ char *name = k ? json_dumps(k, JSON_ENCODE_ANY) : NULL;

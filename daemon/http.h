@@ -88,7 +88,8 @@ struct http_request {
 	struct MHD_Connection *connection;
 	struct MHD_Response *response;
 	struct http_match match;
-	struct buf text;
+	struct buf text; /* the body, as it comes */
+	size_t received;
 	unsigned status;
 	enum { HTTP_NEW, HTTP_SUSPENDED, HTTP_REPLIED, HTTP_GONE } state;
 	bool too_large;
@@ -96,6 +97,8 @@ struct http_request {
 	void (*cancel)(void *arg);
 	void *cancel_arg;
 	struct http_stream *stream;
+	void (*upgraded)(void *arg, int fd, const char *extra, size_t extra_len);
+	struct http_request *prev, *next; /* in server->suspended_head */
 };
 
 /* Exactly one of the following ends every request, at once or, after http_suspend(), later. */
@@ -129,13 +132,15 @@ void http_reply_stream(struct http_request *r, const char *type, const struct ht
 void http_stream_wake(struct http_request *r);
 
 /**
- * Answers 101 and gives the connection away: `ready` gets the socket (owned, non-blocking) and
- * what the client had sent beyond the request. @return 0, or -errno when the request does not ask
- * for it (nothing was replied).
+ * Answers 101 and gives the connection away: `ready` gets the socket (owned, non-blocking; -1 when
+ * descriptors have run out) and what the client had sent beyond the request; `cancel` comes in its
+ * place when the client is gone before. @return 0, or -errno (nothing was replied).
  */
 typedef void (*http_upgraded)(void *arg, int fd, const char *extra, size_t extra_len);
-[[nodiscard]] int http_upgrade(struct http_request *r, http_upgraded ready, void *arg,
-			       struct err *e);
+/** Whether the request asks for it; `e` says what is missing. */
+bool http_may_upgrade(struct http_request *r, struct err *e);
+[[nodiscard]] int http_upgrade(struct http_request *r, http_upgraded ready,
+			       void (*cancel)(void *arg), void *arg, struct err *e);
 /**
  * The streams a request says it brings ("Ward-Streams: 3"): takes the descriptors that came with
  * its first byte. @return 0 or 3 (`ret` filled, owned); -ENOENT when it says nothing; -EINVAL.

@@ -23,7 +23,7 @@ struct http {
 	struct http_conn *adopting; /* while MHD_add_connection() runs */
 	struct http_request *suspended_head; /* for http_free() */
 	unsigned count, foreign_count;
-	bool running, paused;
+	bool running, paused, closing;
 };
 
 /* http_accept.c */
@@ -48,3 +48,5 @@ void http_completed(void *arg, struct MHD_Connection *c, void **request,
 /** Suspends the connection and watches for the peer's leaving. */
 void http_park(struct http_request *r);
 void http_unpark(struct http_request *r);
+/** Wakes a suspended request to its end: the peer, or the server, is going. */
+void http_abandon(struct http_request *r);

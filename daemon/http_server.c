@@ -83,19 +83,18 @@ static size_t on_unescape(void *arg, struct MHD_Connection *c, char *s)
 
 static int start_mhd(struct http *h, struct err *e)
 {
-	h->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
-			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG,
-		0, NULL, NULL, http_access, h,
-		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned) (HTTP_CONNECTIONS_MAX + 16),
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) HTTP_CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) HTTP_IDLE_SECONDS,
-		MHD_OPTION_NOTIFY_COMPLETED, http_completed, NULL,
-		MHD_OPTION_NOTIFY_CONNECTION, http_conn_notify, h,
-		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-		MHD_OPTION_END);
+	h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
+					  MHD_ALLOW_SUSPEND_RESUME |
+					  MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG,
+				  0, NULL, NULL, http_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+				  NULL, MHD_OPTION_CONNECTION_LIMIT,
+				  (unsigned) (HTTP_CONNECTIONS_MAX + 16),
+				  MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				  (size_t) HTTP_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+				  (unsigned) HTTP_IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
+				  http_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+				  http_conn_notify, h, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape,
+				  NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 	if (!h->mhd)
 		return err_set_errno(e, errno ? -errno : -EIO, "starting the HTTP server");
 	return 0;
@@ -150,12 +149,9 @@ int http_new(const struct http_config *config, struct http **ret, struct err *e)
 /* libmicrohttpd aborts when it is stopped with suspended connections: wake them first, as gone. */
 static void end_suspended(struct http *h)
 {
-	while (h->suspended_head) {
-		struct http_request *r = h->suspended_head;
-
-		r->state = HTTP_GONE;
-		http_unpark(r);
-	}
+	h->closing = true;
+	while (h->suspended_head)
+		http_abandon(h->suspended_head);
 	(void) MHD_run(h->mhd);
 	(void) MHD_run(h->mhd);
 }

@@ -231,10 +231,13 @@ void launch_parked(struct context *c, struct parked *p, const struct err *error)
 		return;
 	}
 	c->launch->seat = p;
-	if (order(c->launch, &e) < 0) {
-		(void) err_prefix(&e, "starting %s", c->name);
-		ending_finish(c, &e);
+	if (c->state != LIFE_STARTING) {
+		(void) err_set(&e, -EINTR, "it was stopped meanwhile");
+	} else if (order(c->launch, &e) >= 0) {
+		return;
 	}
+	(void) err_prefix(&e, "starting %s", c->name);
+	ending_finish(c, &e);
 }
 
 /* The command runs: the context takes over what it needs of the seat; the rest goes. */
@@ -282,7 +285,7 @@ void launch_report(struct context *c, enum seat_event event, int fd, struct err 
 		started(c);
 		break;
 	case SEAT_FAILED:
-		c->exec_failed = c->launch->seat->seat->exec_failed;
+		c->exec_failed = seat_exec_failed(c->launch->seat->seat);
 		(void) err_prefix(e, "starting %s", c->name);
 		ending_finish(c, e);
 		break;

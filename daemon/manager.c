@@ -103,8 +103,8 @@ void manager_free(struct manager *m)
 		return;
 	}
 	m->closing = true;
+	registry_done(m); /* launches under way give their seats back */
 	seats_done(m);
-	registry_done(m);
 	sd_event_source_unref(m->dying_timer);
 	fs_host_free(m->fs);
 	context_host_free(m->host);

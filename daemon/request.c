@@ -54,8 +54,8 @@ int request_json(const char *text, size_t len, json_t **ret, struct err *e)
 		return err_set(e, -EINVAL, "reading JSON: more than %u bytes", REQUEST_BODY_MAX);
 	o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
 	if (!o)
-		return err_set(e, -EINVAL, "reading JSON, line %d column %d: %s", at.line, at.column,
-			       at.text);
+		return err_set(e, -EINVAL, "reading JSON, line %d column %d: %s", at.line,
+			       at.column, at.text);
 	if (!json_is_object(o)) {
 		json_decref(o);
 		return err_set(e, -EINVAL, "reading JSON: an object {...} is expected");
@@ -84,7 +84,8 @@ static int read_object(const json_t *o, const struct field *fields, size_t count
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *) o, key, v) {
+	json_object_foreach((json_t *) o, key, v)
+	{
 		size_t i = 0;
 		int r;
 
@@ -115,8 +116,8 @@ static int read_bool(const char *name, const json_t *v, void *out, struct err *e
 static int read_range(const char *name, const json_t *v, int64_t max, uint64_t *out, struct err *e)
 {
 	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > max)
-		return err_set(e, -EINVAL, "\"%s\": a whole number from 0 to %lld is expected", name,
-			       (long long) max);
+		return err_set(e, -EINVAL, "\"%s\": a whole number from 0 to %lld is expected",
+			       name, (long long) max);
 	*out = (uint64_t) json_integer_value(v);
 	return 0;
 }
@@ -195,9 +196,10 @@ static int read_strings(const char *name, const json_t *v, void *out, struct err
 	json_t *item;
 
 	if (!json_is_array(v) || json_array_size(v) > REQUEST_ARGS_MAX)
-		return err_set(e, -EINVAL, "\"%s\": an array of at most %d strings is expected", name,
-			       REQUEST_ARGS_MAX);
-	json_array_foreach(v, i, item) {
+		return err_set(e, -EINVAL, "\"%s\": an array of at most %d strings is expected",
+			       name, REQUEST_ARGS_MAX);
+	json_array_foreach(v, i, item)
+	{
 		if (!json_is_string(item))
 			return err_set(e, -EINVAL, "\"%s\"[%zu]: a string is expected", name, i);
 		if (strv_add(out, json_string_value(item)) < 0)
@@ -317,7 +319,8 @@ int request_exec(const json_t *o, struct request_exec *ret, struct err *e)
 {
 	static const struct field fields[] = {
 		{ "command", read_command, offsetof(struct request_exec, command), true },
-		{ "environment", read_environment, offsetof(struct request_exec, environment), false },
+		{ "environment", read_environment, offsetof(struct request_exec, environment),
+		  false },
 		{ "user", read_user, offsetof(struct request_exec, user), false },
 		{ "directory", read_directory, offsetof(struct request_exec, directory), false },
 		{ "terminal", read_terminal, offsetof(struct request_exec, terminal), false },
@@ -381,10 +384,8 @@ int request_patch(const json_t *o, struct err *e)
 	if (count == 0 || count > REQUEST_KEYS_MAX)
 		return err_set(e, -EINVAL, "changing keys: 1 to %d are expected, not %zu",
 			       REQUEST_KEYS_MAX, count);
-	json_object_foreach((json_t *) o, key, v)
-		if (!json_is_string(v))
-			return err_set(e, -EINVAL,
-				       "\"%.64s\": a string is expected, as in a context's file", key);
+	json_object_foreach((json_t *) o, key, v) if (!json_is_string(v)) return err_set(
+		e, -EINVAL, "\"%.64s\": a string is expected, as in a context's file", key);
 	return 0;
 }
 
@@ -407,7 +408,8 @@ int request_line(const char *text, size_t len, struct request_line *ret, struct 
 	if (r < 0)
 		return r;
 	if ((p.streams < 0) == (p.sig < 0))
-		return err_set(e, -EINVAL, "reading a line: either \"streams\" or \"signal\" is expected");
+		return err_set(e, -EINVAL,
+			       "reading a line: either \"streams\" or \"signal\" is expected");
 	if (p.streams >= 0)
 		*ret = (struct request_line){ .kind = REQUEST_LINE_STREAMS,
 					      .streams = (unsigned) p.streams };
@@ -426,9 +428,11 @@ int request_query_add(struct request_query *q, unsigned allowed, const char *nam
 		uint64_t max;
 		bool flag;
 	} rows[] = {
-		{ "replace", REQUEST_QUERY_REPLACE, offsetof(struct request_query, replace), 1, true },
+		{ "replace", REQUEST_QUERY_REPLACE, offsetof(struct request_query, replace), 1,
+		  true },
 		{ "full", REQUEST_QUERY_FULL, offsetof(struct request_query, full), 1, true },
-		{ "runtime", REQUEST_QUERY_RUNTIME, offsetof(struct request_query, runtime), 1, true },
+		{ "runtime", REQUEST_QUERY_RUNTIME, offsetof(struct request_query, runtime), 1,
+		  true },
 		{ "follow", REQUEST_QUERY_FOLLOW, offsetof(struct request_query, follow), 1, true },
 		{ "lines", REQUEST_QUERY_LINES, offsetof(struct request_query, lines),
 		  REQUEST_LOG_LINES_MAX, false },
@@ -442,7 +446,8 @@ int request_query_add(struct request_query *q, unsigned allowed, const char *nam
 			continue;
 		if (rows[i].bit & q->given)
 			return err_set(e, -EINVAL, "?%s: given twice", name);
-		if (!(rows[i].flag && !value) && units_parse_u64(value ?: "", 0, rows[i].max, &v) < 0)
+		if (!(rows[i].flag && !value) &&
+		    units_parse_u64(value ?: "", 0, rows[i].max, &v) < 0)
 			return err_set(e, -EINVAL, "?%s: a number from 0 to %llu is expected", name,
 				       (unsigned long long) rows[i].max);
 		*(uint64_t *) ((char *) q + rows[i].offset) = v;

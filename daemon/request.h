@@ -83,12 +83,12 @@ struct request_line {
 /* --- what follows the "?" --- */
 
 enum request_query_bit { /* what a route allows */
-	REQUEST_QUERY_REPLACE = 1,
-	REQUEST_QUERY_FULL = 2,
-	REQUEST_QUERY_RUNTIME = 4,
-	REQUEST_QUERY_FOLLOW = 8,
-	REQUEST_QUERY_LINES = 16,
-	REQUEST_QUERY_AFTER = 32
+			 REQUEST_QUERY_REPLACE = 1,
+			 REQUEST_QUERY_FULL = 2,
+			 REQUEST_QUERY_RUNTIME = 4,
+			 REQUEST_QUERY_FOLLOW = 8,
+			 REQUEST_QUERY_LINES = 16,
+			 REQUEST_QUERY_AFTER = 32
 };
 
 struct request_query {

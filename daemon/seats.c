@@ -245,17 +245,10 @@ void seats_fill(struct manager *m, const struct seat_kind *kind)
 
 void seats_done(struct manager *m)
 {
-	struct parked *p, *next;
+	struct parked *p;
 
-	sd_event_source_disable_unref(m->pool.refill);
-	m->pool.refill = NULL;
-	for (p = LIST_FIRST(&m->pool.list); p; p = next) {
-		next = LIST_NEXT(p, link);
-		if (p->claimed_by && p->claimed_by->launch) {
-			launch_free(TAKE_PTR(p->claimed_by->launch));
-		} else {
-			parked_free(p);
-		}
-		next = LIST_FIRST(&m->pool.list) ? next : NULL;
+	sd_event_source_disable_unref(TAKE_PTR(m->pool.refill));
+	while ((p = LIST_FIRST(&m->pool.list))) {
+		parked_free(p);
 	}
 }

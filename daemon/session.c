@@ -243,13 +243,10 @@ static void exec_started(struct session *s)
 
 static void exec_failed(struct session *s, const struct err *e)
 {
-	siginfo_t info;
-
 	s->source = sd_event_source_disable_unref(s->source);
-	(void) waitid(P_PIDFD, (id_t) s->seat->pidfd, &info, WEXITED | WNOHANG);
 	s->ended = true;
 	if (s->events) {
-		tell_started(s, NULL, 0, s->seat->exec_failed, e);
+		tell_started(s, NULL, 0, seat_exec_failed(s->seat), e);
 	} else {
 		session_free(s);
 	}

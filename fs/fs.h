@@ -34,6 +34,10 @@ void fs_host_free(struct fs_host *h);
  * and files; a no-op costs microseconds). Running contexts keep the one they have. */
 [[nodiscard]] int fs_host_refresh(struct fs_host *h, struct err *e);
 
+/** Readable when the host changed and fs_host_refresh() has work: calling it then keeps that work
+ * off the start path. Borrowed, differs after a refresh that rebuilt; -1: nothing to watch. */
+int fs_host_watch_fd(const struct fs_host *h);
+
 /** The view as data: ordered operations with every value resolved. Printable, comparable. */
 struct fs_plan;
 [[nodiscard]] int fs_plan_new(const struct spec *spec, const struct facts *facts,

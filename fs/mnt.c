@@ -16,7 +16,7 @@
 void mnt_option_add(struct mnt_request *r, const char *key, const char *value)
 {
 	if (r->count < MNT_OPTIONS_MAX)
-		r->options[r->count++] = (struct mnt_option) {key, value};
+		r->options[r->count++] = (struct mnt_option){ key, value };
 }
 
 int mnt_clone(int dirfd, const char *path)
@@ -60,7 +60,7 @@ int mnt_make(const struct mnt_request *r, struct err *e)
 
 int mnt_change(int mount_fd, uint64_t attrs, int userns_fd)
 {
-	struct mount_attr a = {.attr_set = attrs};
+	struct mount_attr a = { .attr_set = attrs };
 
 	if (userns_fd >= 0) {
 		a.attr_set |= MOUNT_ATTR_IDMAP;

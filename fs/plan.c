@@ -16,30 +16,30 @@
 /* A user namespace's root does not own what is root's in /proc, and no capability of its helps:
  * what is not world-accessible there needs no mount of ours. The rest is masked for everyone. */
 const struct fs_proc_rule fs_proc_rules[] = {
-	{"kcore", FS_OP_MASK, false, true},
-	{"keys", FS_OP_MASK, false, true},
-	{"key-users", FS_OP_MASK, false, false},
-	{"acpi", FS_OP_MASK, true, true},
-	{"scsi", FS_OP_MASK, true, true},
-	{"asound", FS_OP_MASK, true, true},
-	{"interrupts", FS_OP_MASK, false, false},
-	{"kallsyms", FS_OP_MASK, false, false},
-	{"kpagecount", FS_OP_MASK, false, false},
-	{"kpageflags", FS_OP_MASK, false, false},
-	{"kpagecgroup", FS_OP_MASK, false, false},
-	{"latency_stats", FS_OP_MASK, false, true},
-	{"sched_debug", FS_OP_MASK, false, true},
-	{"slabinfo", FS_OP_MASK, false, false},
-	{"sysrq-trigger", FS_OP_MASK, false, true},
-	{"timer_list", FS_OP_MASK, false, true},
-	{"timer_stats", FS_OP_MASK, false, false},
-	{"vmallocinfo", FS_OP_MASK, false, false},
-	{"sys", FS_OP_LOCK, true, true},
-	{"irq", FS_OP_LOCK, true, false},
-	{"bus", FS_OP_LOCK, true, false},
-	{"fs", FS_OP_LOCK, true, false},
-	{"driver", FS_OP_LOCK, true, false},
-	{NULL, FS_OP_MASK, false, false},
+	{ "kcore", FS_OP_MASK, false, true },
+	{ "keys", FS_OP_MASK, false, true },
+	{ "key-users", FS_OP_MASK, false, false },
+	{ "acpi", FS_OP_MASK, true, true },
+	{ "scsi", FS_OP_MASK, true, true },
+	{ "asound", FS_OP_MASK, true, true },
+	{ "interrupts", FS_OP_MASK, false, false },
+	{ "kallsyms", FS_OP_MASK, false, false },
+	{ "kpagecount", FS_OP_MASK, false, false },
+	{ "kpageflags", FS_OP_MASK, false, false },
+	{ "kpagecgroup", FS_OP_MASK, false, false },
+	{ "latency_stats", FS_OP_MASK, false, true },
+	{ "sched_debug", FS_OP_MASK, false, true },
+	{ "slabinfo", FS_OP_MASK, false, false },
+	{ "sysrq-trigger", FS_OP_MASK, false, true },
+	{ "timer_list", FS_OP_MASK, false, true },
+	{ "timer_stats", FS_OP_MASK, false, false },
+	{ "vmallocinfo", FS_OP_MASK, false, false },
+	{ "sys", FS_OP_LOCK, true, true },
+	{ "irq", FS_OP_LOCK, true, false },
+	{ "bus", FS_OP_LOCK, true, false },
+	{ "fs", FS_OP_LOCK, true, false },
+	{ "driver", FS_OP_LOCK, true, false },
+	{ NULL, FS_OP_MASK, false, false },
 };
 
 static struct fs_op *add(struct fs_plan *p, enum fs_op_kind kind, const char *target)
@@ -65,8 +65,8 @@ static int add_flags(struct fs_plan *p, enum fs_op_kind kind, const char *target
 	return 0;
 }
 
-__attribute__((format(printf, 4, 5))) static int
-add_text(struct fs_plan *p, enum fs_op_kind kind, const char *target, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static int add_text(struct fs_plan *p, enum fs_op_kind kind,
+							  const char *target, const char *fmt, ...)
 {
 	struct fs_op *o = add(p, kind, target);
 	va_list args;
@@ -93,12 +93,13 @@ static int check_facts(const struct spec *s, const struct facts *f, struct err *
 {
 	static const char use_none[] = "process.ids = none does without";
 	bool idmap = s->process.ids != SPEC_IDS_NONE;
-	bool overlay = s->files.mode == SPEC_MODE_COW || s->files.root == SPEC_ROOT_HOST;
+	bool overlay = s->files.mode != SPEC_MODE_READ_WRITE;
 
 	if (!f->fs.mount_api)
 		return lacks(e, "the new mount API (5.2)", NULL);
 	if (overlay && !f->fs.overlay)
-		return lacks(e, "overlayfs", "files.mode = read-only with a DIRECTORY does without");
+		return lacks(e, "overlayfs",
+			     "files.mode = read-write with a DIRECTORY does without");
 	if (idmap && !f->fs.idmap)
 		return lacks(e, "id-mapped mounts on the host's root file system (5.12)", use_none);
 	if (idmap && !f->fs.idmap_tmpfs)
@@ -112,7 +113,7 @@ static int check_facts(const struct spec *s, const struct facts *f, struct err *
 
 static int check_target(const char *key, const char *path, struct err *e)
 {
-	static const char *const reserved[] = {"/proc", "/sys"};
+	static const char *const reserved[] = { "/proc", "/sys" };
 
 	if (!path || !path_is_clean(path) || strcmp(path, "/") == 0)
 		return err_set(e, -EINVAL, "files.%s \"%s\": not an absolute, plain path below /",
@@ -175,9 +176,30 @@ static int add_files(struct fs_plan *p, const struct spec *s)
 	return r;
 }
 
+#define SHM_BYTES (UINT64_C(64) << 20)
+
 static bool below_dev(const char *path)
 {
-	return strncmp(path, "/dev/", 5) == 0;
+	return strncmp(path, "/dev/", 5) == 0 && strcmp(path, "/dev/shm") != 0;
+}
+
+static int add_tmpfs(struct fs_plan *p, const char *target, uint64_t bytes)
+{
+	struct fs_op *o = add(p, FS_OP_TMPFS, target);
+
+	if (!o)
+		return -ENOMEM;
+	o->bytes = bytes;
+	return 0;
+}
+
+/* Unless the spec says how large. */
+static int add_shm(struct fs_plan *p, const struct spec *s)
+{
+	for (size_t i = 0; i < s->files.tmpfs_count; i++)
+		if (strcmp(s->files.tmpfs[i].target, "/dev/shm") == 0)
+			return 0;
+	return add_tmpfs(p, "/dev/shm", SHM_BYTES);
 }
 
 /* The shared /dev is frozen: whoever needs to add to it gets one of its own. */
@@ -202,6 +224,8 @@ static int add_dev(struct fs_plan *p, const struct spec *s)
 	if (r == 0)
 		r = add_flags(p, FS_OP_DEVPTS, "/dev/pts", 0);
 	if (r == 0)
+		r = add_shm(p, s);
+	if (r == 0)
 		r = add_flags(p, FS_OP_MQUEUE, "/dev/mqueue", 0);
 	return r;
 }
@@ -220,7 +244,8 @@ static int add_kernel(struct fs_plan *p, const struct spec *s)
 		r = add_flags(p, m->kind, path, m->directory ? FS_OP_DIRECTORY : 0);
 	}
 	if (r == 0)
-		r = add_flags(p, FS_OP_SYS, "/sys", FS_OP_READ_ONLY | (own_net ? FS_OP_PRIVATE : 0));
+		r = add_flags(p, FS_OP_SYS, "/sys",
+			      FS_OP_READ_ONLY | (own_net ? FS_OP_PRIVATE : 0));
 	if (r == 0)
 		r = add_flags(p, FS_OP_MASK, "/sys/firmware", FS_OP_DIRECTORY);
 	if (r == 0)
@@ -242,13 +267,9 @@ static int add_mounts(struct fs_plan *p, const struct spec *s)
 {
 	size_t first = p->count;
 
-	for (size_t i = 0; i < s->files.tmpfs_count; i++) {
-		struct fs_op *o = add(p, FS_OP_TMPFS, s->files.tmpfs[i].target);
-
-		if (!o)
+	for (size_t i = 0; i < s->files.tmpfs_count; i++)
+		if (add_tmpfs(p, s->files.tmpfs[i].target, s->files.tmpfs[i].size_bytes) < 0)
 			return -ENOMEM;
-		o->bytes = s->files.tmpfs[i].size_bytes;
-	}
 	for (size_t i = 0; i < s->files.bind_count; i++) {
 		struct fs_op *o = add(p, FS_OP_BIND, s->files.binds[i].target);
 

@@ -24,9 +24,10 @@ enum fs_op_kind {
 };
 
 enum fs_op_flag { /* bits */
-	FS_OP_READ_ONLY = 1,
-	FS_OP_DIRECTORY = 2,
-	FS_OP_PRIVATE = 4, /* DEV: writable, of its own; SYS: of its own network namespace */
+		  FS_OP_READ_ONLY = 1,
+		  FS_OP_DIRECTORY = 2,
+		  FS_OP_PRIVATE =
+			  4, /* DEV: writable, of its own; SYS: of its own network namespace */
 };
 
 struct fs_op {

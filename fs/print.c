@@ -2,25 +2,16 @@
 
 #include "fs/plan.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char *const kind_names[] = {
-	[FS_OP_WARNING] = "warning",
-	[FS_OP_ROOT] = "root",
-	[FS_OP_FILE] = "file",
-	[FS_OP_DEV] = "dev",
-	[FS_OP_DEVICE] = "device",
-	[FS_OP_DEVPTS] = "devpts",
-	[FS_OP_MQUEUE] = "mqueue",
-	[FS_OP_PROC] = "proc",
-	[FS_OP_SYS] = "sysfs",
-	[FS_OP_CGROUP] = "cgroup2",
-	[FS_OP_MASK] = "mask",
-	[FS_OP_LOCK] = "read-only",
-	[FS_OP_TMPFS] = "tmpfs",
-	[FS_OP_BIND] = "bind",
-	[FS_OP_HIDE] = "hide",
+	[FS_OP_WARNING] = "warning", [FS_OP_ROOT] = "root",	[FS_OP_FILE] = "file",
+	[FS_OP_DEV] = "dev",	     [FS_OP_DEVICE] = "device", [FS_OP_DEVPTS] = "devpts",
+	[FS_OP_MQUEUE] = "mqueue",   [FS_OP_PROC] = "proc",	[FS_OP_SYS] = "sysfs",
+	[FS_OP_CGROUP] = "cgroup2",  [FS_OP_MASK] = "mask",	[FS_OP_LOCK] = "read-only",
+	[FS_OP_TMPFS] = "tmpfs",     [FS_OP_BIND] = "bind",	[FS_OP_HIDE] = "hide",
 	[FS_OP_PIVOT] = "pivot",
 };
 static_assert(ARRAY_SIZE(kind_names) == FS_OP_KIND_COUNT, "a name for each kind");
@@ -36,9 +27,8 @@ static void print_root(const struct fs_plan *p, struct buf *out)
 	const char *lower = host ? "/" : p->root_path;
 	const char *mapped = p->idmap ? " idmapped" : "";
 
-	if (!host && p->mode != SPEC_MODE_COW) {
-		buf_printf(out, "bind %s %s%s nodev", lower,
-			   p->mode == SPEC_MODE_READ_ONLY ? "ro" : "rw", mapped);
+	if (p->mode == SPEC_MODE_READ_WRITE) {
+		buf_printf(out, "bind %s rw%s nodev", lower, mapped);
 		return;
 	}
 	buf_printf(out, "overlay lower=%s%s%s", host ? "secrets-mask:" : "", lower, mapped);
@@ -88,8 +78,7 @@ static void print_details(const struct fs_plan *p, const struct fs_op *o, struct
 			buf_puts(out, " from the host");
 		break;
 	case FS_OP_DEV:
-		buf_puts(out, o->flags & FS_OP_PRIVATE ? " own rw nosuid noexec"
-						       : " shared ro nosuid noexec");
+		buf_puts(out, o->flags & FS_OP_PRIVATE ? " own rw nosuid" : " shared ro nosuid");
 		break;
 	case FS_OP_SYS:
 		buf_printf(out, "%s nosuid nodev noexec%s", ro,

@@ -7,6 +7,7 @@
  * controllers) freezing, killing, CPU time and devices need no v1 hierarchy. */
 #include "sched/host.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -226,6 +227,28 @@ static int tree_add(struct sched_host *h, const struct cg_hierarchy *c, bool pur
 	return 0;
 }
 
+/* Since 6.10 a kernel counts a disk's I/O per v1 cgroup only once anything was ever said about
+ * that disk; "no limit" for the instance is enough. Where it fails, statistics stay without it. */
+static void start_io_accounting(const struct cg_tree *t)
+{
+	DIR *d = opendir("/sys/block");
+	char path[300], device[32];
+
+	for (struct dirent *x; d != NULL && (x = readdir(d)) != NULL;) {
+		if (x->d_name[0] == '.' || strncmp(x->d_name, "loop", 4) == 0 ||
+		    strncmp(x->d_name, "ram", 3) == 0)
+			continue;
+		(void) snprintf(path, sizeof(path), "/sys/block/%s/dev", x->d_name);
+		if (cg_read(AT_FDCWD, path, device, sizeof(device) - 2) <= 0)
+			continue;
+		device[strcspn(device, "\n")] = '\0';
+		(void) snprintf(path, sizeof(path), "%s 0", device);
+		(void) file_write_at(t->fd, "blkio.throttle.read_bps_device", path);
+	}
+	if (d != NULL)
+		(void) closedir(d);
+}
+
 /* Which controllers must be there for what, given what cgroup2 does without any. */
 static unsigned wanted_controllers(const struct sched_host *h)
 {
@@ -277,41 +300,51 @@ static void trees_index(struct sched_host *h)
 	}
 }
 
-static int host_open(struct sched_host *h, struct err *e)
+static int host_open(struct sched_host *h, const struct cg_layout *l, struct err *e)
 {
-	struct cg_layout l;
-	int r = cg_layout_read(&l);
+	int r = trees_add(h, l, e);
 
-	if (r < 0)
-		return err_set_errno(e, r, "looking for mounted cgroup hierarchies");
-	r = trees_add(h, &l, e);
 	if (r < 0)
 		return r;
 	trees_index(h);
+	if (h->of[CG_IO] >= 0 && !h->trees[h->of[CG_IO]].unified)
+		start_io_accounting(&h->trees[h->of[CG_IO]]);
 	return h->devices == CG_DEVICES_BPF ? devices_confine(h, e) : 0;
 }
 
-int sched_host_new(const char *instance, const struct facts *facts, struct sched_host **ret,
-		   struct err *e)
+int host_new_in(const char *instance, const struct cg_layout *l, struct sched_host **ret,
+		struct err *e)
 {
 	struct sched_host *h;
 	int r;
 
-	if (facts->sched.layout == FACTS_CGROUP_NONE)
-		return err_set(e, -ENODEV, "this host has no cgroup hierarchy mounted");
 	if (!instance_valid(instance))
 		return err_set(e, -EINVAL, "cgroup name \"%s\": not a file name", instance);
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return err_set(e, -ENOMEM, "out of memory");
 	(void) snprintf(h->instance, sizeof(h->instance), "%s", instance);
-	r = host_open(h, e);
+	r = host_open(h, l, e);
 	if (r < 0) {
 		sched_host_free(h);
 		return r;
 	}
 	*ret = h;
 	return 0;
+}
+
+int sched_host_new(const char *instance, const struct facts *facts, struct sched_host **ret,
+		   struct err *e)
+{
+	struct cg_layout l;
+	int r;
+
+	if (facts->sched.layout == FACTS_CGROUP_NONE)
+		return err_set(e, -ENODEV, "this host has no cgroup hierarchy mounted");
+	r = cg_layout_read(&l);
+	if (r < 0)
+		return err_set_errno(e, r, "looking for mounted cgroup hierarchies");
+	return host_new_in(instance, &l, ret, e);
 }
 
 void sched_host_free(struct sched_host *h)

@@ -25,6 +25,10 @@ struct sched_host {
 	bool freeze; /* cgroup.freeze */
 };
 
+/** sched_host_new() on a given layout. */
+[[nodiscard]] int host_new_in(const char *instance, const struct cg_layout *l,
+			      struct sched_host **ret, struct err *e);
+
 /** The tree of a controller, or NULL. */
 const struct cg_tree *host_tree(const struct sched_host *h, enum cg_controller c);
 

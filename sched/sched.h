@@ -65,9 +65,10 @@ void sched_slot_path(struct sched_host *h, unsigned slot, char *out, size_t size
 
 /* --- plan: the spec as ordered writes of v2 attribute names --- */
 
+#define SCHED_VALUE_MAX 256
 struct sched_write {
-	const char *attribute; /* v2 name, "cpu.max" */
-	char value[96];
+	const char *attribute; /* v2 name, "cpu.max"; "devices.allow" for a device node */
+	char value[SCHED_VALUE_MAX];
 };
 #define SCHED_WRITES_MAX 64
 struct sched_plan {

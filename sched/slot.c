@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "sched/attribute.h"
 #include "sched/host.h"
 
 #define NESTED_MAX 16 /* cgroups below cgroups, more than systemd makes */
@@ -151,6 +152,7 @@ int sched_slot_remove(struct sched_host *h, unsigned slot)
 	int first = 0;
 
 	(void) snprintf(name, sizeof(name), "%u", slot);
+	attribute_unreserve(h, slot);
 	for (size_t i = 0; i < h->count; i++) {
 		int r = tree_remove(h->trees[i].fd, name, NESTED_MAX);
 

@@ -16,7 +16,6 @@ build    libinih-dev        pc:inih
 build    libsystemd-dev     pc:libsystemd
 build    libmicrohttpd-dev  pc:libmicrohttpd
 build    libjansson-dev     pc:jansson
-build    libsmartcols-dev   pc:smartcols
 demo     curl               cmd:curl
 demo     python3            cmd:python3
 check    libcmocka-dev      pc:cmocka

@@ -114,7 +114,8 @@ struct spec {
 	} network;
 };
 
-/** Sets every default of the table. `name` may be empty. */
+/** Sets every default of the table (which allocates nothing). `name` may be empty.
+ * @return 0, -EINVAL (the name), -ENOMEM. */
 [[nodiscard]] int spec_init(struct spec *s, const char *name);
 void spec_done(struct spec *s);
 /** Deep copy. `to` is uninitialised before. @return 0 or -ENOMEM. */
@@ -126,21 +127,33 @@ bool spec_name_valid(const char *name);
 
 /** All the errors of one input, in order: "FILE:LINE: SECTION.KEY: what is wrong; what is allowed". */
 struct spec_errors {
-	struct strv lines;
+	struct strv lines; /* at most SPEC_ERRORS_MAX and one that says there are more */
+	struct spec_place *places; /* where keys stand: from spec_read_ini() to spec_check() */
+	size_t place_count;
 };
+#define SPEC_ERRORS_MAX 100
 void spec_errors_done(struct spec_errors *e);
-/** All lines, one each, as one error (-EINVAL). @return -EINVAL, or 0 when there is none. */
+/** All lines, one each, as one error (-EINVAL); where the text is too short for all, the last line
+ * says how many are left out. @return -EINVAL, or 0 when there is none. */
 int spec_errors_to_err(const struct spec_errors *errors, struct err *e);
 
 /**
- * Reads an INI text over the defaults. All errors are gathered; `s` must be spec_done() either way.
- * @source the name that messages show; @return 0, -EINVAL with errors, -ENOMEM, -EFBIG (> 256 KiB).
+ * Reads an INI text over what `s` has: it must be spec_init()ed before and spec_done() after, either
+ * way. A repeated key's first line replaces the list. All errors are gathered.
+ * @source the name that messages show; @return 0, -EINVAL with errors, -ENOMEM, -EFBIG (longer
+ * than SPEC_INI_MAX).
  */
+#define SPEC_INI_MAX (256u << 10)
 [[nodiscard]] int spec_read_ini(struct spec *s, const char *text, size_t len, const char *source,
 				struct spec_errors *errors);
-/** The same from {"name": .., "context": {"command": [..]}, "cpu": {"share": 100}, ..}. */
+/**
+ * The same from {"name": .., "context": {"command": [..]}, "cpu": {"share": 100}, ..}, over the
+ * defaults, which it sets itself: `s` needs no spec_init() (one is harmless). A message names the
+ * path instead of a line: "spec: files.bind[2]: ...".
+ */
 [[nodiscard]] int spec_read_json(struct spec *s, const json_t *object, struct spec_errors *errors);
-/** Opens and reads PATH; the name comes from its last component less ".ini". */
+/** Opens and reads PATH over the defaults, which it sets itself; the name comes from its last
+ * component less ".ini", and is empty where that is no name. @return as spec_read_ini, -errno. */
 [[nodiscard]] int spec_read_file(struct spec *s, const char *path, struct spec_errors *errors);
 
 /** The inverses: keys that differ from their default (all keys with `full`). */
@@ -159,15 +172,16 @@ json_t *spec_write_json(const struct spec *s, bool full);
 /** Whether the key may change on a live context. @return false for unknown keys too. */
 bool spec_key_live(const char *key);
 
-/** Checks across keys (no command and no init, kept upper without cow ...). @return as spec_read_ini. */
+/** Checks across keys (no command and no init, kept upper without cow ...); names lines when
+ * `errors` is the one that spec_read_ini() was given. @return as spec_read_ini. */
 [[nodiscard]] int spec_check(const struct spec *s, const char *source, struct spec_errors *errors);
 
 /** One row as the outside may see it: for completion, manual pages and `wardctl get`. */
 struct spec_key_info {
-	const char *section, *name, *type, *fallback, *help;
+	const char *section, *name, *type, *fallback, *allowed, *help;
 	bool repeats, live;
 };
 /** @return the i-th row of the table, or false past its end. */
 bool spec_key_info(size_t i, struct spec_key_info *ret);
-/** Writes the KEYS part of ward.ini(5) as mdoc/man source, from the table. */
+/** Writes the keys' part of ward.ini(5) as mdoc(7) source, from the table. */
 void spec_write_manual(FILE *out);

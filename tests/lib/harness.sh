@@ -103,16 +103,15 @@ end_background() { kill -KILL "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
 # --- the daemon ---
 
-daemon_answers() { [ -S "$SOCK" ] && "$WARDCTL" --socket "$SOCK" version; }
+daemon_answers() { [ -S "$SOCK" ] && api -f -o /dev/null http://w/v1/version; }
+daemon_settled() { gone "$DAEMON" || daemon_answers; }
 # launch_daemon [OPTIONS]: starts wardd over the present directories and waits until it answers
 launch_daemon() {
 	"$WARDD" --config-dir "$WARD_DIR/config" --state-dir "$WARD_DIR/state" \
 		--run-dir "$WARD_DIR/run" "$@" </dev/null >>"$WARD_DIR/log" 2>&1 &
 	DAEMON=$!
-	retry_until 20 daemon_answers && return 0
-	echo "# the daemon does not answer:"
-	tail -n 20 "$WARD_DIR/log" | sed 's/^/#   /'
-	return 1
+	retry_until 20 daemon_settled
+	daemon_answers 2>/dev/null
 }
 start_daemon() {
 	[ "$(id -u)" -eq 0 ] || skip_all "needs root"
@@ -129,15 +128,10 @@ start_daemon() {
 		exit 1
 	fi
 	INSTANCE=$(our_instance)
+	[ -n "$INSTANCE" ] || not_ok "the daemon tells its name" "$(cat "$WARD_DIR/log")"
 }
-# The directory of this daemon below */ward/: asked from a context, else found through a parked
-# seat (a child of the daemon).
-our_instance() {
-	local pid
-	for pid in "$DAEMON" $(cat "/proc/$DAEMON/task/$DAEMON/children" 2>/dev/null); do
-		sed -n 's,^[0-9]*:[^:]*:.*/ward/\([^/]*\)/.*,\1,p' "/proc/$pid/cgroup" 2>/dev/null
-	done | head -n 1
-}
+# The name of this daemon's directory below */ward/, as it tells in its log.
+our_instance() { sed -n 's/.*ready: \([^ ,]*\),.*/\1/p' "$WARD_DIR/log" | tail -n 1; }
 our_cgroups() {
 	[ -z "$INSTANCE" ] || find /sys/fs/cgroup -maxdepth 6 -type d -path "*/ward/$INSTANCE*" 2>/dev/null
 }
@@ -187,19 +181,16 @@ check_nothing_left() {
 	verdict "no cgroup is left" $? "$(our_cgroups)"
 	retry_until 5 no_loops
 	verdict "no loop device is left" $? "$(our_loops)"
-	is "no file of a run is left" "$(find "$WARD_DIR/run" -mindepth 1 -type f -not -name '*.log' -size +0 \
-		-not -path '*/logs/*' -path '*/contexts/*' -newer "$WARD_DIR/before" \
-		-exec grep -LF '"exit"' {} + 2>/dev/null)" ""
+	is "no record of a running context and no socket is left" \
+		"$(grep -LF '"exit"' "$WARD_DIR"/run/contexts/* 2>/dev/null; ls "$SOCK" 2>/dev/null)" ""
 	host_snapshot >"$WARD_DIR/after"
 	is "mounts, loop devices, cgroups and sockets of the host are as before" \
 		"$(diff "$WARD_DIR/before" "$WARD_DIR/after")" ""
 }
 
-# finish: stops what runs, checks, prints the plan. Also the exit trap.
-finish() {
-	local early=${1:-0} pid
-	trap - EXIT
-	[ "$early" = 0 ] || not_ok "the test runs to its end"
+# tidy: stops what runs, checks that nothing is left, removes the test's directory.
+tidy() {
+	local pid
 	for pid in $EXTRA_PIDS; do end_background "$pid"; done
 	if [ -n "$DAEMON" ]; then stop_daemon; fi
 	if [ "$T_FAILED" -gt 0 ] && [ -s "$WARD_DIR/log" ]; then
@@ -208,6 +199,12 @@ finish() {
 	fi
 	clean_by_force
 	rm -rf "$WARD_DIR"
+}
+# finish: the end of a test, also its exit trap.
+finish() {
+	trap - EXIT
+	[ "${1:-0}" = 0 ] || not_ok "the test runs to its end"
+	tidy
 	echo "1..$T_COUNT"
 	exit $((T_FAILED > 0))
 }

@@ -104,6 +104,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: attack list | controls | all | NAME...\n");
 		return 2;
 	}
+	int done = host_main(argc, argv);
+	if (done >= 0) {
+		return done;
+	}
 	said = mmap(NULL, SAID_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (said == MAP_FAILED) {
 		return 2;

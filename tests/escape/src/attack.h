@@ -33,3 +33,5 @@ bool in_child(bool (*f)(void));
 bool is_host_root(int dir);
 /** An environment variable that the test sets about the host, or "". */
 const char *told(const char *name);
+/** The verbs that prepare the host. @return an exit status, or -1: not one of them. */
+int host_main(int argc, char **argv);

@@ -271,12 +271,14 @@ static bool opens_any(const char *const *paths, int flags)
 	for (; *paths != NULL; paths++) {
 		int fd = open(*paths, flags | O_CLOEXEC | O_NONBLOCK);
 		char byte;
-		bool through = fd >= 0 && ((flags & O_ACCMODE) != O_RDONLY || read(fd, &byte, 1) == 1);
+		bool through =
+			fd >= 0 && ((flags & O_ACCMODE) != O_RDONLY || read(fd, &byte, 1) == 1);
 		if (fd >= 0) {
 			close(fd);
 		}
 		if (through) {
-			say("%s opens for %s", *paths, (flags & O_ACCMODE) == O_RDONLY ? "reading" : "writing");
+			say("%s opens for %s", *paths,
+			    (flags & O_ACCMODE) == O_RDONLY ? "reading" : "writing");
 			return true;
 		}
 	}
@@ -286,23 +288,34 @@ static bool opens_any(const char *const *paths, int flags)
 
 static bool write_sysctls(void)
 {
-	static const char *const paths[] = {
-		"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger",
-		"/proc/sys/vm/drop_caches", "/proc/sys/vm/panic_on_oom", "/proc/sys/fs/file-max",
-		"/proc/sys/kernel/panic", "/proc/sys/fs/binfmt_misc/register",
-		"/proc/irq/default_smp_affinity", "/proc/sys/kernel/pid_max", "/proc/mtrr",
-		"/sys/kernel/uevent_helper", "/sys/power/state", "/sys/kernel/mm/ksm/run",
-		"/sys/kernel/mm/transparent_hugepage/enabled", "/sys/block/vda/queue/scheduler",
-		"/sys/devices/system/cpu/cpu1/online", "/sys/kernel/profiling", NULL
-	};
+	static const char *const paths[] = { "/proc/sys/kernel/core_pattern",
+					     "/proc/sys/kernel/modprobe",
+					     "/proc/sysrq-trigger",
+					     "/proc/sys/vm/drop_caches",
+					     "/proc/sys/vm/panic_on_oom",
+					     "/proc/sys/fs/file-max",
+					     "/proc/sys/kernel/panic",
+					     "/proc/sys/fs/binfmt_misc/register",
+					     "/proc/irq/default_smp_affinity",
+					     "/proc/sys/kernel/pid_max",
+					     "/proc/mtrr",
+					     "/sys/kernel/uevent_helper",
+					     "/sys/power/state",
+					     "/sys/kernel/mm/ksm/run",
+					     "/sys/kernel/mm/transparent_hugepage/enabled",
+					     "/sys/block/vda/queue/scheduler",
+					     "/sys/devices/system/cpu/cpu1/online",
+					     "/sys/kernel/profiling",
+					     NULL };
 	return opens_any(paths, O_WRONLY);
 }
 
 static bool read_secrets(void)
 {
-	static const char *const paths[] = { "/proc/kcore", "/dev/mem", "/dev/port", "/proc/kmsg",
-					     "/dev/kmsg", "/proc/vmallocinfo", "/proc/timer_list",
-					     "/dev/vda", "/dev/loop0", "/dev/loop-control", NULL };
+	static const char *const paths[] = { "/proc/kcore",	  "/dev/mem",  "/dev/port",
+					     "/proc/kmsg",	  "/dev/kmsg", "/proc/vmallocinfo",
+					     "/proc/timer_list",  "/dev/vda",  "/dev/loop0",
+					     "/dev/loop-control", NULL };
 	return opens_any(paths, O_RDONLY);
 }
 

@@ -42,11 +42,12 @@ static bool fresh(const char *type, const char *options, const char *const *file
 
 static const char *const proc_files[] = { "sysrq-trigger", "sys/kernel/core_pattern",
 					  "sys/kernel/modprobe", "sys/vm/drop_caches", NULL };
-static const char *const sys_files[] = { "kernel/uevent_helper", "power/state",
-					 "kernel/mm/ksm/run", NULL };
+static const char *const sys_files[] = { "kernel/uevent_helper", "power/state", "kernel/mm/ksm/run",
+					 NULL };
 static const char *const cgroup_files[] = { "release_agent", "memory.limit_in_bytes",
-					    "pids.max", "cpu.cfs_quota_us", "memory.max",
-					    "devices.allow", "cpuset.cpus", NULL };
+					    "pids.max",	     "cpu.cfs_quota_us",
+					    "memory.max",    "devices.allow",
+					    "cpuset.cpus",   NULL };
 
 static bool mount_proc(void)
 {
@@ -60,9 +61,10 @@ static bool mount_sysfs(void)
 
 static bool mount_cgroup(void)
 {
-	static const char *const controllers[] = { "memory", "pids", "cpu", "devices", "freezer",
-						   "blkio", "cpuset", "rdma", "none,name=systemd",
-						   "none,name=attack" };
+	static const char *const controllers[] = {
+		"memory", "pids",   "cpu",  "devices",		 "freezer",
+		"blkio",  "cpuset", "rdma", "none,name=systemd", "none,name=attack"
+	};
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
 		if (fresh("cgroup", controllers[i], cgroup_files)) {
 			return true;
@@ -93,12 +95,13 @@ static bool mount_disk(void)
 
 static bool mount_debugfs(void)
 {
-	static const char *const types[] = { "debugfs", "tracefs", "securityfs", "bpf", "binfmt_misc",
-					     "devtmpfs", "efivarfs", "configfs" };
+	static const char *const types[] = { "debugfs",	    "tracefs",	"securityfs", "bpf",
+					     "binfmt_misc", "devtmpfs", "efivarfs",   "configfs" };
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (mount("none", "/mnt", types[i], 0, NULL) == 0) {
 			/* bpf and binfmt_misc may belong to the user namespace: of no harm */
-			bool own = strcmp(types[i], "bpf") == 0 || strcmp(types[i], "binfmt_misc") == 0;
+			bool own = strcmp(types[i], "bpf") == 0 ||
+				   strcmp(types[i], "binfmt_misc") == 0;
 			(void) umount2("/mnt", MNT_DETACH);
 			if (!own || geteuid() != 0) {
 				say("mounted %s", types[i]);
@@ -136,9 +139,9 @@ static bool unmask(void)
 	int fd = open(hidden, O_RDONLY | O_CLOEXEC);
 	int core = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
 	say("%d mounts came off; %s", off,
-	    fd >= 0   ? "what was hidden is to be seen" :
-	    core >= 0 ? "sysrq-trigger opens for writing" :
-			"nothing hidden came to light");
+	    fd >= 0	? "what was hidden is to be seen"
+	    : core >= 0 ? "sysrq-trigger opens for writing"
+			: "nothing hidden came to light");
 	return (*hidden != '\0' && fd >= 0) || core >= 0;
 }
 
@@ -220,13 +223,14 @@ static bool become_root(void)
 
 static bool userns_unmask(void)
 {
-	return become_root() && (unshare(CLONE_NEWNS) == 0 || (got(-1, "unshare mounts") && false)) &&
-	       unmask();
+	return become_root() &&
+	       (unshare(CLONE_NEWNS) == 0 || (got(-1, "unshare mounts") && false)) && unmask();
 }
 
 static bool userns_mounts(void)
 {
-	return become_root() && unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP) == 0 &&
+	return become_root() &&
+	       unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP) == 0 &&
 	       (mount_sysfs() || mount_cgroup() || mount_disk() || remount());
 }
 

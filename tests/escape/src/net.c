@@ -31,7 +31,8 @@ static bool path_socket(void)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", told("HOST_SOCKET"));
-	return got(connect(fd, (struct sockaddr *) &a, sizeof(a)), "connect to the daemon's socket");
+	return got(connect(fd, (struct sockaddr *) &a, sizeof(a)),
+		   "connect to the daemon's socket");
 }
 
 static bool loopback_port(void)
@@ -41,7 +42,8 @@ static bool loopback_port(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void) sscanf(told("HOST_PORT"), "%u", &port);
 	a.sin_port = htons((uint16_t) port);
-	return got(connect(fd, (struct sockaddr *) &a, sizeof(a)), "connect to the host's loopback");
+	return got(connect(fd, (struct sockaddr *) &a, sizeof(a)),
+		   "connect to the host's loopback");
 }
 
 /* Sockets to the hypervisor belong to no network namespace. */

@@ -151,7 +151,6 @@ static bool too_many_ids(void)
 	return got(setresuid(200000, 200000, 200000), "setresuid outside of the range");
 }
 
-
 const struct attack process_attacks[] = {
 	{ "trace-host", trace_host, true },
 	{ "signal-host", signal_host, true },

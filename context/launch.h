@@ -1,0 +1,14 @@
+/* What process 1 does with its order. Private to context/. */
+#pragma once
+
+#include "context/command.h"
+#include "context/plan.h"
+#include "context/seat.h"
+
+#define INIT_STATUS_FD 3 /* context/init/init.c */
+
+struct launch {
+	enum spec_init init;
+	int status_fd;
+	struct command command;
+};

@@ -1,0 +1,10 @@
+/* The CHILD steps of a launch: what process 1 sets in its own namespaces. Private to context/. */
+#pragma once
+
+#include "base/step.h"
+#include "context/plan.h"
+#include "context/seat.h"
+
+/** Appends hostname and time-namespace. */
+[[nodiscard]] int namespaces_steps(const struct context_plan *p, struct seat_shared *shared,
+				   struct step_list *steps);

@@ -1,0 +1,21 @@
+/* What the fast path hands to the rest of the program when it meets anything out of the ordinary. */
+#pragma once
+
+#include <stddef.h>
+
+#define FAST_BUFFER_MAX 4096
+
+enum fast_phase {
+	FAST_NONE, /* it did nothing; all is to be done */
+	FAST_REPLY, /* the request is sent; `data` is what came of the reply's head */
+	FAST_LINES /* upgraded and streams given; `data` is what came of the daemon's lines */
+};
+
+struct fast {
+	enum fast_phase phase;
+	int sock; /* the connection, when phase says so */
+	size_t len;
+	char data[FAST_BUFFER_MAX];
+};
+
+extern struct fast fast_state;

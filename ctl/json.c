@@ -1,0 +1,46 @@
+/* Small readers of JSON replies. */
+#include "ctl/json.h"
+
+#include <string.h>
+
+const char *js_text(const json_t *object, const char *key)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+
+	return s ? s : "";
+}
+
+bool js_number(const json_t *object, const char *key, uint64_t *ret)
+{
+	const json_t *v = json_object_get(object, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0)
+		return false;
+	*ret = (uint64_t) json_integer_value(v);
+	return true;
+}
+
+bool js_is(const json_t *object, const char *key, const char *text)
+{
+	return !strcmp(js_text(object, key), text);
+}
+
+bool js_ending(const json_t *summary, struct buf *out)
+{
+	const json_t *end = json_object_get(summary, "exit");
+	uint64_t n;
+
+	if (!json_is_object(end))
+		return false;
+	if (js_number(end, "status", &n))
+		buf_printf(out, "status %llu", (unsigned long long) n);
+	else if (*js_text(end, "name"))
+		buf_printf(out, "signal %s", js_text(end, "name"));
+	else if (js_number(end, "signal", &n))
+		buf_printf(out, "signal %llu", (unsigned long long) n);
+	else
+		buf_puts(out, js_text(end, "reason"));
+	if (*js_text(end, "text"))
+		buf_printf(out, ": %s", js_text(end, "text"));
+	return true;
+}

@@ -1,0 +1,18 @@
+/* Reading what the daemon says, with nothing taken for granted. All accept NULL objects. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/** @return the string, or "" when it is not there. Borrowed. */
+const char *js_text(const json_t *object, const char *key);
+/** @return whether there is such a number, not negative. */
+bool js_number(const json_t *object, const char *key, uint64_t *ret);
+bool js_is(const json_t *object, const char *key, const char *text);
+
+/** How a context ended: "status 3", "signal KILL: out of memory". @return false: it did not. */
+bool js_ending(const json_t *summary, struct buf *out);

@@ -1,0 +1,146 @@
+/* The table itself. A verb that is not here does not exist; what its row says is what the parser
+ * accepts and what people read. "manual" alone is left out of what people read: the build uses
+ * it to make wardctl(1). */
+#include "ctl/verbs.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "ctl/text.h"
+
+#define MANY "NAME..."
+
+const char *const verb_family_titles[VERB_FAMILY_COUNT] = {
+	[VERB_LIFE] = "Life",
+	[VERB_INSIDE] = "Inside",
+	[VERB_LOOK] = "Look",
+	[VERB_CHANGE] = "Change",
+	[VERB_HOST] = "Host",
+};
+
+const struct verb verbs_table[] = {
+	{ "run", "[-- COMMAND...]",
+	  OPT(NAME) | OPT(FILE) | OPT(SET) | OPT(TTY) | OPT(NO_TTY) | OPT(DETACH) | OPT(USER) |
+		  OPT(DIRECTORY) | OPT(ENV) | OPT(JSON),
+	  VERB_LIFE, verb_run, "run a command in a context made for it",
+	  "Makes a context, runs the command in it, and removes the context when the command ends. "
+	  "Without more said the context sees this machine's files copy-on-write, has no network, "
+	  "and what it changes is gone afterwards. --file takes the spec from a file, --set changes "
+	  "single keys of it (ward.ini(5) lists them); a command given here replaces the one in the "
+	  "file.\n\n"
+	  "The command has wardctl's own standard input, output and error, so data moves as fast as "
+	  "through a pipe; with a terminal it gets a terminal of its own. The exit status is the "
+	  "command's: 128+N when signal N ended it, 127 when it was not found, 126 when it is not "
+	  "executable, 125 when Ward failed. Signals that wardctl gets are passed on. When wardctl "
+	  "goes away the command is ended.\n\n"
+	  "  wardctl run -- make check\n"
+	  "  tar c . | wardctl run --set memory.limit=256M -- tar x -C /tmp\n"
+	  "  wardctl run --detach --name job -- ./nightly.sh" },
+	{ "start", MANY, OPT(ALL), VERB_LIFE, verb_start, "start contexts",
+	  "Starts declared contexts and waits until their commands run. With --all: every context "
+	  "that is stopped." },
+	{ "stop", MANY, OPT(ALL) | OPT(TIMEOUT), VERB_LIFE, verb_stop, "stop contexts",
+	  "Runs the stop sequence of each context (key context.stop) and waits until it is stopped. "
+	  "Several contexts stop at the same time. A context that does not run is no error." },
+	{ "restart", MANY, OPT(TIMEOUT), VERB_LIFE, verb_restart, "stop contexts, then start them",
+	  "Stops each context, if it runs, and starts it with its spec as it is declared now." },
+	{ "kill", MANY, OPT(ALL) | OPT(SIGNAL) | OPT(PROCESSES), VERB_LIFE, verb_kill,
+	  "send a signal to contexts",
+	  "Sends a signal (TERM, or --signal) to the first process of each context, which passes it "
+	  "to the command; with --processes to every process. KILL always goes to every process.\n\n"
+	  "  wardctl kill -s HUP web" },
+	{ "freeze", MANY, OPT(ALL), VERB_LIFE, verb_freeze, "suspend every process of contexts",
+	  "The processes get no CPU until thaw. They keep their memory and connections." },
+	{ "thaw", MANY, OPT(ALL), VERB_LIFE, verb_thaw, "let frozen contexts go on", "" },
+	{ "status", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_status,
+	  "say whether contexts run",
+	  "One line each. The exit status is 0 when all of them run (a frozen one does), 3 when one "
+	  "does not, 1 when one does not exist." },
+	{ "wait", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_wait, "wait until contexts stop",
+	  "Prints how each of them ended, in the order given." },
+	{ "exec", "NAME -- COMMAND...",
+	  OPT(TTY) | OPT(NO_TTY) | OPT(USER) | OPT(DIRECTORY) | OPT(ENV), VERB_INSIDE, verb_exec,
+	  "run a command in a running context",
+	  "Streams, terminal, signals and exit status are as for run.\n\n"
+	  "  wardctl exec db -- psql -c 'select 1'\n"
+	  "  wardctl exec -u nobody web id" },
+	{ "enter", "NAME", OPT(USER) | OPT(DIRECTORY) | OPT(ENV), VERB_INSIDE, verb_enter,
+	  "open a shell in a running context",
+	  "The login shell of the user (root, or --user), /bin/sh when there is none, on a terminal "
+	  "of its own." },
+	{ "ps", "NAME", OPT(JSON), VERB_INSIDE, verb_ps, "list the processes of a context",
+	  "PID is the number on this host, INNER the one that the context sees." },
+	{ "logs", "NAME", OPT(FOLLOW) | OPT(LINES), VERB_INSIDE, verb_logs,
+	  "print what a context wrote",
+	  "Standard output and error of a context that was started or run detached. On a terminal "
+	  "control characters are not let through; into a file or pipe every byte is." },
+	{ "list", "", OPT(JSON) | OPT(QUIET), VERB_LOOK, verb_list, "list the contexts",
+	  "With --quiet only the names, one a line." },
+	{ "show", "NAME", OPT(JSON) | OPT(FULL), VERB_LOOK, verb_show,
+	  "print the state and the spec of a context",
+	  "The spec as an INI file, the state before it as comments. Of a running context it is the "
+	  "spec it was started with." },
+	{ "stats", "[NAME...]", OPT(JSON), VERB_LOOK, verb_stats, "print what contexts use",
+	  "CPU time, throttling, memory, processes and disk of the named contexts or of all that "
+	  "run. With --json: the exact numbers." },
+	{ "events", "", OPT(FOLLOW) | OPT(AFTER) | OPT(JSON), VERB_LOOK, verb_events,
+	  "print what happened",
+	  "Events are numbered, and the last few thousand are kept: --after resumes where one "
+	  "stopped reading. With --json each is a JSON object on a line of its own." },
+	{ "plan", "[NAME]", OPT(FILE) | OPT(SET), VERB_LOOK, verb_plan,
+	  "print the steps that a start would take",
+	  "Of a declared context, or of a file; --set tries a change. Nothing is done." },
+	{ "set", "NAME KEY=VALUE...", OPT(RUNTIME) | OPT(JSON), VERB_CHANGE, verb_set,
+	  "change keys of a context",
+	  "All or nothing, at once where the context runs and the key can change then, and kept in "
+	  "its file unless --runtime. A key that repeats is given once for each entry; an empty "
+	  "value empties it.\n\n"
+	  "  wardctl set web memory.limit=1G cpu.limit=150%" },
+	{ "get", "NAME [KEY]", OPT(JSON), VERB_CHANGE, verb_get, "print keys of a context",
+	  "One key's value, or every key as KEY = VALUE." },
+	{ "check", "FILE...", OPT(JSON), VERB_CHANGE, verb_check, "check context files",
+	  "Prints every error with file and line; needs no daemon." },
+	{ "create", "FILE", OPT(NAME) | OPT(SET) | OPT(REPLACE) | OPT(JSON), VERB_CHANGE,
+	  verb_create, "declare a context from a file",
+	  "The name is that of the file, less .ini, unless --name says another." },
+	{ "delete", MANY, 0, VERB_CHANGE, verb_delete, "remove contexts and what they keep on disk",
+	  "Only contexts that are stopped." },
+	{ "doctor", "", OPT(JSON), VERB_HOST, verb_doctor,
+	  "say what this host offers and what is lost without it",
+	  "Kernel features, controllers and libraries that Ward can use." },
+	{ "version", "", OPT(JSON), VERB_HOST, verb_version, "print the versions",
+	  "Of wardctl and, when it runs, of the daemon." },
+	{ "completion", "SHELL", 0, VERB_HOST, verb_completion,
+	  "print the completion script for bash, zsh or fish", "  . <(wardctl completion bash)" },
+	{ "help", "[VERB]", 0, VERB_HOST, verb_help, "explain wardctl or a verb", "" },
+	{ "manual", "", 0, VERB_FAMILY_COUNT, verb_manual, "print wardctl(1)", "" },
+};
+
+const size_t verbs_count = ARRAY_SIZE(verbs_table);
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < verbs_count; i++)
+		if (!strcmp(verbs_table[i].name, name))
+			return &verbs_table[i];
+	return NULL;
+}
+
+int verb_unknown(const char *word, struct err *e)
+{
+	size_t nearest = 3;
+	const char *name = NULL;
+
+	for (size_t i = 0; i < verbs_count; i++) {
+		size_t d = text_distance(word, verbs_table[i].name);
+
+		if (d < nearest) {
+			nearest = d;
+			name = verbs_table[i].name;
+		}
+	}
+	if (name)
+		return err_set(e, -EINVAL, "there is no verb \"%.64s\"; is \"%s\" meant?", word,
+			       name);
+	return err_set(e, -EINVAL, "there is no verb \"%.64s\"", word);
+}

@@ -1,0 +1,205 @@
+/* logs and events: replies that may go on. Each piece is written as it comes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "ctl/client.h"
+#include "ctl/json.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+#define EVENT_LINE_MAX (64u << 10)
+
+struct follower {
+	const struct ctl *c;
+	bool terminal, json;
+	bool failed; /* writing did: said already */
+	char tail[4];
+	struct buf line;
+};
+
+static int put(struct follower *f, const struct buf *text)
+{
+	f->failed = ctl_print(f->c, text) != CTL_DONE;
+	return f->failed ? -EIO : 0;
+}
+
+static int take_log(void *arg, const char *data, size_t len)
+{
+	struct follower *f = arg;
+	struct buf b = { 0 };
+	int r;
+
+	if (f->terminal)
+		text_clean_stream(&b, f->tail, data, len);
+	else
+		buf_add(&b, data, len);
+	r = put(f, &b);
+	buf_done(&b);
+	return r;
+}
+
+static void add_detail(struct buf *b, const char *key, const json_t *value)
+{
+	char *text;
+
+	if (!strcmp(key, "seq") || !strcmp(key, "time") || !strcmp(key, "kind") ||
+	    !strcmp(key, "context"))
+		return;
+	if (json_is_string(value)) {
+		buf_printf(b, " %s=%s", key, json_string_value(value));
+		return;
+	}
+	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	buf_printf(b, " %s=%s", key, text ? text : "?");
+	free(text);
+}
+
+/* "17 2026-11-21 10:04:05 started web pid=4711" */
+static void tell_event(struct buf *out, const json_t *o)
+{
+	struct buf b = { 0 };
+	char when[32] = "-";
+	uint64_t us, seq = 0;
+	const json_t *value;
+	const char *key;
+	struct tm tm;
+	time_t s;
+
+	js_number(o, "seq", &seq);
+	if (js_number(o, "time", &us)) {
+		s = (time_t) (us / 1000000);
+		if (localtime_r(&s, &tm))
+			strftime(when, sizeof(when), "%F %T", &tm);
+	}
+	buf_printf(&b, "%llu %s %s %s", (unsigned long long) seq, when, js_text(o, "kind"),
+		   *js_text(o, "context") ? js_text(o, "context") : "-");
+	json_object_foreach((json_t *) o, key, value)
+		add_detail(&b, key, value);
+	text_clean(out, b.data ? b.data : "", b.len, false);
+	buf_puts(out, "\n");
+	buf_done(&b);
+}
+
+static int take_event_line(struct follower *f)
+{
+	json_t *o = json_loadb(f->line.data, f->line.len, 0, NULL);
+	struct buf b = { 0 };
+	int r = 0;
+
+	if (f->json) {
+		buf_add(&b, f->line.data, f->line.len);
+		buf_puts(&b, "\n");
+	} else if (o) {
+		tell_event(&b, o);
+	}
+	if (o) /* anything else is no event */
+		r = put(f, &b);
+	buf_done(&b);
+	json_decref(o);
+	return r;
+}
+
+static int take_events(void *arg, const char *data, size_t len)
+{
+	struct follower *f = arg;
+	int r = 0;
+
+	while (len && r >= 0) {
+		const char *end = memchr(data, '\n', len);
+		size_t n = end ? (size_t) (end - data) : len;
+
+		if (f->line.len + n > EVENT_LINE_MAX)
+			return -EMSGSIZE;
+		buf_add(&f->line, data, n);
+		if (!end)
+			break;
+		if (f->line.len)
+			r = take_event_line(f);
+		buf_done(&f->line);
+		f->line = (struct buf){ 0 };
+		data = end + 1;
+		len -= n + 1;
+	}
+	return r;
+}
+
+static int follow(const struct ctl *c, const char *path, const char *name, http_sink sink)
+{
+	struct follower f = { .c = c, .terminal = isatty(STDOUT_FILENO),
+			      .json = args_has(&c->args, OPT_JSON) };
+	struct client client = CLIENT_INIT;
+	struct buf refusal = { 0 };
+	struct err e = { 0 };
+	int r = client_open(&client, c->socket, &e);
+
+	if (r >= 0)
+		r = client_send(&client, "GET", path, NULL, false, &e);
+	if (r >= 0)
+		r = client_receive(&client, sink, &f, &refusal, &e);
+	if (r >= 0 && client.reply.status >= 400)
+		r = client_refusal(client.reply.status, &refusal, &e);
+	if (r < 0 && !e.text[0])
+		err_set_errno(&e, r, "reading the daemon's reply");
+	client_close(&client);
+	buf_done(&refusal);
+	buf_done(&f.line);
+	if (r >= 0)
+		return CTL_DONE;
+	return f.failed ? CTL_FAILED : ctl_error(c, name, &e);
+}
+
+/* A number of an option, put into the query. @return 0 or -EINVAL, told. */
+static int query_number(const struct ctl *c, enum opt opt, const char *key, struct buf *query)
+{
+	const char *value = c->args.value[opt];
+	uint64_t n;
+
+	if (!args_has(&c->args, opt))
+		return 0;
+	if (units_parse_u64(value, 0, INT64_MAX, &n) < 0) {
+		ctl_usage(c, "--%s \"%.64s\" is no number", options_table[opt].name, value);
+		return -EINVAL;
+	}
+	buf_printf(query, "%s%s=%llu", query->len ? "&" : "?", key, (unsigned long long) n);
+	return 0;
+}
+
+static void query_follow(const struct ctl *c, struct buf *query)
+{
+	if (args_has(&c->args, OPT_FOLLOW))
+		buf_printf(query, "%sfollow=1", query->len ? "&" : "?");
+}
+
+int verb_logs(const struct ctl *c)
+{
+	const char *name = c->args.operands[0];
+	char path[CLIENT_PATH_MAX];
+	struct buf query = { 0 };
+	struct err e = { 0 };
+	int r;
+
+	if (query_number(c, OPT_LINES, "lines", &query) < 0)
+		return CTL_USAGE;
+	query_follow(c, &query);
+	r = client_path(path, name, &e, "/logs%s", query.data ? query.data : "");
+	buf_done(&query);
+	return r < 0 ? ctl_error(c, name, &e) : follow(c, path, name, take_log);
+}
+
+int verb_events(const struct ctl *c)
+{
+	char path[CLIENT_PATH_MAX];
+	struct buf query = { 0 };
+
+	if (query_number(c, OPT_AFTER, "after", &query) < 0)
+		return CTL_USAGE;
+	query_follow(c, &query);
+	snprintf(path, sizeof(path), "/v1/events%s", query.data ? query.data : "");
+	buf_done(&query);
+	return follow(c, path, NULL, take_events);
+}

@@ -1,0 +1,259 @@
+/* The verbs that act on many contexts. The requests of one batch are all sent before the first
+ * reply is read, each on its own connection, so that contexts stop at the same time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "ctl/client.h"
+#include "ctl/json.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+#define BATCH 16
+
+/* What to ask of each context, and of which with --all. */
+struct request {
+	const char *method, *route;
+	const char *body; /* or NULL */
+	bool (*suits)(const char *state); /* with --all */
+	/* Gets each reply, may set the exit status; may be NULL. */
+	int (*take)(const struct ctl *c, const char *name, const json_t *reply, void *arg);
+	void *arg;
+	bool warn; /* tell the warnings of the reply */
+};
+
+static bool is_stopped(const char *state)
+{
+	return !strcmp(state, "stopped");
+}
+
+static bool is_alive(const char *state)
+{
+	return !is_stopped(state);
+}
+
+static bool is_running(const char *state)
+{
+	return !strcmp(state, "running");
+}
+
+static bool is_frozen(const char *state)
+{
+	return !strcmp(state, "frozen");
+}
+
+static int ask(const struct ctl *c, struct client *client, const struct request *q,
+	       const char *name, struct err *e)
+{
+	char path[CLIENT_PATH_MAX];
+	int r = client_path(path, name, e, "%s", q->route);
+
+	if (r >= 0)
+		r = client_open(client, c->socket, e);
+	return r < 0 ? r : client_send(client, q->method, path, q->body, false, e);
+}
+
+static void warn_all(const struct ctl *c, const char *name, const json_t *reply)
+{
+	const json_t *warnings = json_object_get(reply, "warnings"), *w;
+	size_t i;
+
+	json_array_foreach(warnings, i, w)
+		if (json_is_string(w))
+			ctl_warn(c, name, json_string_value(w));
+}
+
+/* A failure says more than a context that does not run. */
+static int worse(int a, int b)
+{
+	return a == CTL_FAILED || b == CTL_DONE ? a : b;
+}
+
+/* @return the exit status of the batch. */
+static int batch(const struct ctl *c, const struct request *q, char *const *names, size_t count)
+{
+	struct client *clients = calloc(count, sizeof(*clients));
+	struct err errors[BATCH] = { 0 }, none = { 0 };
+	int status = CTL_DONE;
+
+	if (!clients) {
+		err_set(&none, -ENOMEM, "out of memory");
+		return ctl_error(c, NULL, &none);
+	}
+	for (size_t i = 0; i < count; i++) {
+		clients[i].fd = -1;
+		errors[i].code = ask(c, &clients[i], q, names[i], &errors[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		json_t *reply = NULL;
+
+		if (!errors[i].code)
+			errors[i].code = client_result(&clients[i], &reply, &errors[i]);
+		if (errors[i].code)
+			status = worse(status, ctl_error(c, names[i], &errors[i]));
+		else if (q->take)
+			status = worse(status, q->take(c, names[i], reply, q->arg));
+		else if (q->warn)
+			warn_all(c, names[i], reply);
+		json_decref(reply);
+		client_close(&clients[i]);
+	}
+	free(clients);
+	return status;
+}
+
+static int each(const struct ctl *c, const struct request *q, const struct strv *names)
+{
+	int status = CTL_DONE;
+
+	for (size_t i = 0; i < names->count; i += BATCH) {
+		size_t n = names->count - i < BATCH ? names->count - i : BATCH;
+
+		status = worse(status, batch(c, q, names->items + i, n));
+	}
+	return status;
+}
+
+/* Names of the contexts in a suitable state. */
+static int find_all(const struct ctl *c, bool (*suits)(const char *), struct strv *ret,
+		    struct err *e)
+{
+	struct client client = CLIENT_INIT;
+	json_t *list = NULL, *o;
+	size_t i;
+	int r = client_call(&client, c, "GET", "/v1/contexts", NULL, &list, e);
+
+	json_array_foreach(list, i, o)
+		if (r >= 0 && suits(js_text(o, "state")) && *js_text(o, "name"))
+			r = strv_add(ret, js_text(o, "name"));
+	json_decref(list);
+	client_close(&client);
+	return r;
+}
+
+static int act(const struct ctl *c, const struct request *q)
+{
+	struct strv all = { 0 }, given = { c->args.operands, c->args.operand_count };
+	struct err e = { 0 };
+	int r;
+
+	if (!args_has(&c->args, OPT_ALL))
+		return each(c, q, &given);
+	r = find_all(c, q->suits, &all, &e);
+	r = r < 0 ? ctl_error(c, NULL, &e) : each(c, q, &all);
+	strv_done(&all);
+	return r;
+}
+
+int verb_start(const struct ctl *c)
+{
+	return act(c, &(struct request){ "POST", "/start", NULL, is_stopped, NULL, NULL, true });
+}
+
+int verb_stop(const struct ctl *c)
+{
+	const char *timeout = c->args.value[OPT_TIMEOUT];
+	char body[64];
+	uint64_t us;
+
+	if (timeout && (units_parse_duration(timeout, &us) < 0 || us > INT64_MAX))
+		return ctl_usage(c, "--timeout \"%.64s\" is no duration; write 500ms, 10s, 2m", timeout);
+	if (timeout)
+		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
+	return act(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, is_alive, NULL,
+					 NULL, false });
+}
+
+int verb_restart(const struct ctl *c)
+{
+	int r = verb_stop(c);
+
+	return r != CTL_DONE ? r : verb_start(c);
+}
+
+int verb_kill(const struct ctl *c)
+{
+	const char *given = c->args.value[OPT_SIGNAL];
+	int sig = units_parse_signal(given ? given : "TERM");
+	char body[96];
+
+	if (sig <= 0)
+		return ctl_usage(c, "--signal \"%.64s\" is no signal; write TERM, HUP, 9, RTMIN+3",
+				 given);
+	snprintf(body, sizeof(body), "{\"signal\": \"%s\", \"all\": %s}", units_print_signal(sig),
+		 args_has(&c->args, OPT_PROCESSES) ? "true" : "false");
+	return act(c, &(struct request){ "POST", "/kill", body, is_alive, NULL, NULL, false });
+}
+
+int verb_freeze(const struct ctl *c)
+{
+	return act(c, &(struct request){ "POST", "/freeze", NULL, is_running, NULL, NULL, false });
+}
+
+int verb_thaw(const struct ctl *c)
+{
+	return act(c, &(struct request){ "POST", "/thaw", NULL, is_frozen, NULL, NULL, false });
+}
+
+/* --- wait and status: the same summaries, told --- */
+
+struct telling {
+	struct buf text;
+	json_t *all; /* with --json */
+};
+
+static void tell_line(const char *name, const json_t *reply, struct buf *b)
+{
+	struct buf line = { 0 };
+	char age[TEXT_AGE_MAX];
+	uint64_t n;
+
+	buf_printf(&line, "%s: %s", name, js_text(reply, "state"));
+	if (js_number(reply, "pid", &n) && n)
+		buf_printf(&line, ", process %llu", (unsigned long long) n);
+	if (is_alive(js_text(reply, "state")) && js_number(reply, "uptime_us", &n))
+		buf_printf(&line, ", for %s", text_age(n, age));
+	if (is_stopped(js_text(reply, "state")) && json_is_object(json_object_get(reply, "exit"))) {
+		buf_puts(&line, ", ended with ");
+		js_ending(reply, &line);
+	}
+	text_clean(b, line.data ? line.data : "", line.len, false);
+	buf_puts(b, "\n");
+	buf_done(&line);
+}
+
+static int tell(const struct ctl *c, const char *name, const json_t *reply, void *arg)
+{
+	struct telling *t = arg;
+
+	if (t->all)
+		json_array_append(t->all, (json_t *) reply);
+	else if (!args_has(&c->args, OPT_QUIET))
+		tell_line(name, reply, &t->text);
+	return is_alive(js_text(reply, "state")) ? CTL_DONE : CTL_NOT_RUNNING;
+}
+
+static int tell_all(const struct ctl *c, const char *route)
+{
+	struct telling t = { .all = args_has(&c->args, OPT_JSON) ? json_array() : NULL };
+	int r = act(c, &(struct request){ "GET", route, NULL, NULL, tell, &t, false }), p;
+
+	p = t.all ? ctl_print_json(c, t.all) : ctl_print(c, &t.text);
+	buf_done(&t.text);
+	json_decref(t.all);
+	return p == CTL_DONE ? r : p;
+}
+
+int verb_status(const struct ctl *c)
+{
+	return tell_all(c, "");
+}
+
+int verb_wait(const struct ctl *c)
+{
+	int r = tell_all(c, "/wait");
+
+	return r == CTL_NOT_RUNNING ? CTL_DONE : r; /* that is what was waited for */
+}

@@ -1,0 +1,59 @@
+/* Putting the API up and taking it down, and what every handler needs. */
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "daemon/api_private.h"
+
+int api_new(struct manager *m, sd_event *loop, int listen_fd, struct api **ret, struct err *e)
+{
+	struct api *a = calloc(1, sizeof(*a));
+	struct http_config config = {
+		.loop = loop,
+		.listen_fd = listen_fd,
+		.routes = api_routes,
+		.route_count = api_route_count,
+		.owner = a,
+	};
+	int r;
+
+	if (!a) {
+		(void) fd_close(listen_fd);
+		return err_set_errno(e, -ENOMEM, "starting the API");
+	}
+	a->manager = m;
+	a->loop = loop;
+	a->inotify = -1;
+	r = http_new(&config, &a->http, e);
+	if (r < 0) {
+		free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+void api_free(struct api *a)
+{
+	if (!a)
+		return;
+	http_free(a->http);
+	api_sessions_done(a);
+	api_logs_done(a);
+	free(a);
+}
+
+struct context *api_context(struct http_request *r)
+{
+	struct context *c = manager_find(api_of(r)->manager, r->name);
+
+	if (!c) {
+		(void) err_set(&r->err, -ENOENT, "%s: no such context", r->name);
+		http_reply_error(r, 404, &r->err, NULL);
+	}
+	return c;
+}
+
+void api_reply_summary(struct http_request *r, unsigned status, struct context *c)
+{
+	http_reply_json(r, status, context_summary(api_of(r)->manager, c));
+}

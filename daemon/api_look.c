@@ -1,0 +1,164 @@
+/* Handlers that only look: version, host, list, show, keys, processes, plan, check. */
+#include <string.h>
+
+#include "daemon/api_private.h"
+#include "daemon/doctor.h"
+
+#ifndef WARD_VERSION
+#define WARD_VERSION "0.1"
+#endif
+
+void api_version(struct http_request *r)
+{
+	http_reply_json(r, 200, json_pack("{s:s, s:i}", "version", WARD_VERSION, "api", 1));
+}
+
+void api_host(struct http_request *r)
+{
+	http_reply_json(r, 200, doctor_report(manager_facts(api_of(r)->manager)));
+}
+
+struct listing {
+	struct manager *manager;
+	json_t *array;
+};
+
+static void list_one(struct context *c, void *arg)
+{
+	struct listing *l = arg;
+
+	(void) json_array_append_new(l->array, context_summary(l->manager, c));
+}
+
+void api_list(struct http_request *r)
+{
+	struct listing l = { api_of(r)->manager, json_array() };
+
+	if (l.array)
+		manager_each(l.manager, list_one, &l);
+	http_reply_json(r, 200, l.array);
+}
+
+void api_show(struct http_request *r)
+{
+	struct context *c = api_context(r);
+	const struct spec *spec;
+	json_t *o;
+
+	if (!c)
+		return;
+	o = context_summary(api_of(r)->manager, c);
+	spec = context_spec(c);
+	if (o && spec)
+		(void) json_object_set_new(o, "spec", spec_write_json(spec, r->query.full));
+	http_reply_json(r, 200, o);
+}
+
+void api_key(struct http_request *r)
+{
+	struct context *c = api_context(r);
+	const struct spec *spec;
+	struct buf value = {};
+	int code;
+
+	if (!c)
+		return;
+	spec = context_spec(c);
+	code = spec ? spec_get(spec, r->key, &value, &r->err)
+		    : err_set(&r->err, -ENOENT, "%s: declares nothing", r->name);
+	if (code == 0)
+		code = value.error;
+	if (code < 0)
+		http_reply_error(r, code == -ENOENT ? 404 : 500, &r->err, NULL);
+	else
+		http_reply_json(r, 200, json_pack("{s:s}", "value", value.data ?: ""));
+	buf_done(&value);
+}
+
+void api_processes(struct http_request *r)
+{
+	struct context *c = api_context(r);
+	json_t *list;
+
+	if (!c)
+		return;
+	list = context_processes(api_of(r)->manager, c, &r->err);
+	if (list)
+		http_reply_json(r, 200, list);
+	else
+		http_reply_refused(r);
+}
+
+/* Reads the spec that is the whole body. @return false, having replied. */
+static bool read_spec(struct http_request *r, bool name_needed, struct spec *ret)
+{
+	struct spec_errors lines = {};
+	int code = request_spec(r->body, name_needed, ret, &lines, &r->err);
+
+	if (code < 0)
+		http_reply_error(r, http_status(code), &r->err, &lines);
+	spec_errors_done(&lines);
+	return code == 0;
+}
+
+void api_plan(struct http_request *r)
+{
+	struct buf text = {};
+	struct spec spec;
+	int code;
+
+	if (!read_spec(r, false, &spec))
+		return;
+	code = manager_plan(api_of(r)->manager, &spec, &text, &r->err);
+	if (code < 0)
+		http_reply_refused(r);
+	else
+		http_reply_json(r, 200, json_pack("{s:s}", "plan", text.data ?: ""));
+	buf_done(&text);
+	spec_done(&spec);
+}
+
+void api_check(struct http_request *r)
+{
+	struct spec_errors lines = {};
+	struct request_check q;
+	struct spec spec;
+	int code = request_check(r->body, &q, &r->err);
+
+	if (code == 0)
+		code = spec_init(&spec, "check");
+	if (code < 0)
+		return http_reply_refused(r);
+	code = spec_read_ini(&spec, q.ini, strlen(q.ini), q.source, &lines);
+	if (code == 0)
+		code = spec_check(&spec, q.source, &lines);
+	if (code < 0) {
+		(void) err_set(&r->err, code, "%s: %zu errors", q.source, lines.lines.count);
+		http_reply_error(r, http_status(code), &r->err, &lines);
+	} else {
+		http_reply_json(r, 200, json_pack("{s:b}", "ok", 1));
+	}
+	spec_errors_done(&lines);
+	spec_done(&spec);
+}
+
+void api_declare(struct http_request *r)
+{
+	struct manager *m = api_of(r)->manager;
+	struct context *c = NULL;
+	struct spec spec;
+	int code;
+
+	if (!read_spec(r, true, &spec))
+		return;
+	code = manager_declare(m, &spec, r->query.replace, &r->err);
+	if (code == 0)
+		c = manager_find(m, spec.name);
+	if (c)
+		api_reply_summary(r, 201, c);
+	else if (code == 0)
+		http_reply_json(r, 201, json_pack("{s:s}", "name", spec.name));
+	else
+		http_reply_refused(r);
+	spec_done(&spec);
+}

@@ -1,0 +1,180 @@
+/* The command line of wardd: one table of options, which parses and which prints the help. */
+#include "daemon/main_options.h"
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/units.h"
+
+#ifndef WARD_PREFIX
+#define WARD_PREFIX "/usr/local"
+#endif
+
+#define SEATS_DEFAULT 4
+#define SEATS_MAX 64
+
+struct row {
+	const char *name, *argument, *help;
+	int (*read)(const char *name, const char *value, void *out, struct err *e);
+	size_t offset;
+};
+
+static int read_path(const char *name, const char *value, void *out, struct err *e)
+{
+	char cwd[PATH_MAX] = "";
+	int n;
+
+	if (value[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return err_set_errno(e, -errno, "--%s: finding the working directory", name);
+	n = snprintf(out, PATH_MAX, "%s%s%s", cwd, cwd[0] ? "/" : "", value);
+	if (!value[0] || n < 0 || n >= PATH_MAX)
+		return err_set(e, -EINVAL, "--%s: a path is expected", name);
+	return 0;
+}
+
+static int read_seats(const char *name, const char *value, void *out, struct err *e)
+{
+	uint64_t n;
+
+	if (units_parse_u64(value, 0, SEATS_MAX, &n) < 0)
+		return err_set(e, -EINVAL, "--%s: a number from 0 to %d is expected", name,
+			       SEATS_MAX);
+	*(unsigned *) out = (unsigned) n;
+	return 0;
+}
+
+static int read_level(const char *name, const char *value, void *out, struct err *e)
+{
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} levels[] = {
+		{ "error", LOG_LEVEL_ERROR },
+		{ "warning", LOG_LEVEL_WARNING },
+		{ "info", LOG_LEVEL_INFO },
+		{ "debug", LOG_LEVEL_DEBUG },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		if (!strcmp(value, levels[i].name)) {
+			*(enum log_level *) out = levels[i].level;
+			return 0;
+		}
+	return err_set(e, -EINVAL, "--%s: error, warning, info or debug is expected", name);
+}
+
+static int read_flag(const char *name, const char *value, void *out, struct err *e)
+{
+	(void) name;
+	(void) value;
+	(void) e;
+	*(bool *) out = true;
+	return 0;
+}
+
+#define AT(field) offsetof(struct options, field)
+static const struct row rows[] = {
+	{ "config-dir", "DIR", "where the contexts' files are (/etc/ward)", read_path,
+	  AT(config_dir) },
+	{ "state-dir", "DIR", "what must survive a reboot (/var/lib/ward)", read_path,
+	  AT(state_dir) },
+	{ "run-dir", "DIR", "control.sock and what runs (/run/ward)", read_path, AT(run_dir) },
+	{ "init", "PATH", "the ward-init binary", read_path, AT(init) },
+	{ "profiles", "DIR", "where seccomp profiles are", read_path, AT(profiles) },
+	{ "seats", "N", "prepared processes to keep ready for the next start (4)", read_seats,
+	  AT(seats) },
+	{ "log-level", "LEVEL", "error, warning, info (the default) or debug", read_level,
+	  AT(log_level) },
+	{ "version", NULL, "print the version", read_flag, AT(version) },
+	{ "help", NULL, "print this", read_flag, AT(help) },
+};
+
+void options_help(void)
+{
+	puts("wardd [OPTIONS]: runs contexts, as wardctl(1) asks. Stays in the foreground.\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		printf("  --%-10s %-6s %s\n", rows[i].name, rows[i].argument ?: "", rows[i].help);
+}
+
+int options_parse(int argc, char **argv, struct options *ret, struct err *e)
+{
+	struct option longs[ARRAY_SIZE(rows) + 1] = {};
+	int index = -1, c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		longs[i] = (struct option){ .name = rows[i].name,
+					    .has_arg = rows[i].argument ? required_argument
+									: no_argument };
+	*ret = (struct options){
+		.config_dir = "/etc/ward",
+		.state_dir = "/var/lib/ward",
+		.run_dir = "/run/ward",
+		.seats = SEATS_DEFAULT,
+		.log_level = LOG_LEVEL_INFO,
+	};
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", longs, &index)) == 0) {
+		const struct row *row = &rows[index];
+		int r = row->read(row->name, optarg, (char *) ret + row->offset, e);
+
+		if (r < 0)
+			return r;
+	}
+	if (c == ':')
+		return err_set(e, -EINVAL, "%s: needs a value; see wardd --help", argv[optind - 1]);
+	if (c != -1 || optind < argc) /* it stops behind an unknown option, before an operand */
+		return err_set(e, -EINVAL, "%s: not understood; see wardd --help",
+			       argv[c != -1 ? optind - 1 : optind]);
+	return 0;
+}
+
+/* @return whether something is there; its path in `out`. */
+static bool found(const char *base, const char *tail, char out[static PATH_MAX])
+{
+	char path[PATH_MAX], real[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", base, tail);
+
+	if (n < 0 || (size_t) n >= sizeof(path) || !realpath(path, real) || access(real, R_OK) < 0)
+		return false;
+	memcpy(out, real, strlen(real) + 1);
+	return true;
+}
+
+static int find(const char *what, const char *const *tails, const char *installed,
+		char out[static PATH_MAX], struct err *e)
+{
+	char here[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
+	char *slash;
+
+	if (out[0])
+		return access(out, R_OK) < 0 ? err_set_errno(e, -errno, "%s %s", what, out) : 0;
+	here[n > 0 ? n : 0] = '\0';
+	slash = strrchr(here, '/');
+	if (slash)
+		*slash = '\0';
+	for (size_t i = 0; slash && tails[i]; i++)
+		if (found(here, tails[i], out))
+			return 0;
+	if (found(WARD_PREFIX, installed, out))
+		return 0;
+	return err_set(e, -ENOENT, "%s: neither beside %s/wardd nor as " WARD_PREFIX "/%s", what,
+		       here, installed);
+}
+
+int options_find(struct options *o, struct err *e)
+{
+	static const char *const inits[] = { "ward-init", "../libexec/ward/ward-init", NULL };
+	/* in place: build/wardd, or a test build one folder deeper */
+	static const char *const profiles[] = { "../configs/seccomp", "../../configs/seccomp",
+						"../share/ward/seccomp", NULL };
+	int r = find("ward-init", inits, "libexec/ward/ward-init", o->init, e);
+
+	return r < 0 ? r : find("seccomp profiles", profiles, "share/ward/seccomp", o->profiles, e);
+}

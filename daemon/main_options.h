@@ -1,0 +1,25 @@
+/* What wardd is told: parsed into one struct, defaults filled in. Private to main*.c. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+struct options {
+	/* absolute paths */
+	char config_dir[PATH_MAX], state_dir[PATH_MAX], run_dir[PATH_MAX];
+	char init[PATH_MAX], profiles[PATH_MAX];
+	unsigned seats;
+	enum log_level log_level;
+	bool help, version; /* print and go */
+};
+
+/** @return 0, or -EINVAL with `e` when the command line is wrong. */
+[[nodiscard]] int options_parse(int argc, char **argv, struct options *ret, struct err *e);
+/** Finds ward-init and the profiles where they were not named: beside the binary when it runs in
+ * place, else where they are installed. @return 0 or -ENOENT. */
+[[nodiscard]] int options_find(struct options *o, struct err *e);
+void options_help(void);

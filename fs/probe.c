@@ -1,0 +1,125 @@
+/* What this host's file systems can do, found by doing it to detached mounts that nobody sees. */
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "fs/fs.h"
+#include "fs/mnt.h"
+
+static int map_ids(pid_t pid)
+{
+	char path[48];
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	int r = file_write_at(AT_FDCWD, path, "0 100000 65536\n");
+	(void) snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	return r < 0 ? r : file_write_at(AT_FDCWD, path, "0 100000 65536\n");
+}
+
+/* A user namespace with a mapping, of a child that is gone when we return. */
+static int make_userns(void)
+{
+	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+	char path[48];
+	int fd = -1;
+	pid_t pid = proc_clone3(&args);
+
+	if (pid == 0) {
+		for (;;)
+			(void) pause();
+	}
+	if (pid < 0)
+		return pid;
+	int r = map_ids(pid);
+	if (r == 0) {
+		(void) snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		fd = sys(open(path, O_RDONLY | O_CLOEXEC));
+	}
+	(void) kill(pid, SIGKILL);
+	(void) waitpid(pid, NULL, 0);
+	return r < 0 ? r : fd;
+}
+
+static int make_tmpfs(int userns)
+{
+	static const struct mnt_request request = { .type = "tmpfs" };
+	_cleanup_close_ int fd = mnt_make(&request, NULL);
+	if (fd < 0)
+		return fd;
+
+	for (const char *const *name = (const char *const[]){ "l", "u", "w", NULL }; *name; name++)
+		if (mkdirat(fd, *name, 0755) < 0)
+			return -errno;
+	int r = mnt_change(fd, 0, userns);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* As root_make() does: layers that are detached, idmapped if userns >= 0. */
+static bool try_overlay(int userns)
+{
+	struct mnt_request request = { .type = "overlay" };
+	char lower[48], upper[48], work[48];
+
+	_cleanup_close_ int fd = make_tmpfs(userns);
+	if (fd < 0)
+		return false;
+	(void) snprintf(lower, sizeof(lower), "/proc/self/fd/%d/l", fd);
+	(void) snprintf(upper, sizeof(upper), "/proc/self/fd/%d/u", fd);
+	(void) snprintf(work, sizeof(work), "/proc/self/fd/%d/w", fd);
+	mnt_option_add(&request, "lowerdir", lower);
+	mnt_option_add(&request, "upperdir", upper);
+	mnt_option_add(&request, "workdir", work);
+	_cleanup_close_ int overlay = mnt_make(&request, NULL);
+	return overlay >= 0;
+}
+
+static bool try_idmap(int userns, const char *path)
+{
+	_cleanup_close_ int fd = mnt_clone(AT_FDCWD, path);
+
+	return fd >= 0 && mnt_change(fd, 0, userns) == 0;
+}
+
+/* The quota files of the file system are on and it keeps project ids. */
+static bool has_project_quota(const char *path)
+{
+#ifdef SYS_quotactl_fd
+	_cleanup_close_ int fd = sys(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	unsigned format;
+
+	/* QCMD(Q_GETFMT, PRJQUOTA) */
+	return fd >= 0 && syscall(SYS_quotactl_fd, fd, 0x800004 << 8 | 2, 0, &format) == 0;
+#else
+	(void) path;
+	return false;
+#endif
+}
+
+void fs_probe(struct facts *facts, const char *state_dir)
+{
+	memset(&facts->fs, 0, sizeof(facts->fs));
+
+	_cleanup_close_ int clone = mnt_clone(AT_FDCWD, "/");
+	_cleanup_close_ int userns = make_userns();
+	facts->fs.mount_api = clone >= 0;
+	facts->fs.overlay = try_overlay(-1);
+	facts->fs.loop = access("/dev/loop-control", R_OK | W_OK) == 0;
+	facts->fs.project_quota = has_project_quota(state_dir);
+	if (userns < 0)
+		return;
+	facts->fs.idmap = try_idmap(userns, "/");
+	_cleanup_close_ int tmpfs = make_tmpfs(userns);
+	facts->fs.idmap_tmpfs = tmpfs >= 0;
+	facts->fs.idmap_overlay = try_overlay(userns);
+}

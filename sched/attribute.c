@@ -1,0 +1,351 @@
+/* One table: v2 attribute, controller, default, and how v1 says the same: file, unit, and order
+ * of writes where v1 spreads one value over files that constrain each other. */
+#include "sched/attribute.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define V1_NONE "-1"
+
+/* --- conversions of one value into one file --- */
+
+static int copy(const char *value, char out[static SCHED_VALUE_MAX])
+{
+	int n = snprintf(out, SCHED_VALUE_MAX, "%s", value);
+
+	return n < SCHED_VALUE_MAX ? 0 : -E2BIG;
+}
+
+static int max_to_minus_one(const char *value, char out[static SCHED_VALUE_MAX])
+{
+	return copy(strcmp(value, "max") == 0 ? V1_NONE : value, out);
+}
+
+/* 100 is 1024 and both are linear, so that the defaults and all ratios are the same. */
+static int weight_to_shares(const char *value, char out[static SCHED_VALUE_MAX])
+{
+	uint64_t w;
+
+	if (units_parse_u64(value, 1, 10000, &w) < 0)
+		return -EINVAL;
+	w = w * 1024 / 100;
+	(void) snprintf(out, SCHED_VALUE_MAX, "%" PRIu64, w < 2 ? 2 : w);
+	return 0;
+}
+
+/* BFQ's own scale ends at 1000. */
+static int weight_to_bfq(const char *value, char out[static SCHED_VALUE_MAX])
+{
+	uint64_t w;
+
+	if (units_parse_u64(value, 1, 10000, &w) < 0)
+		return -EINVAL;
+	(void) snprintf(out, SCHED_VALUE_MAX, "%" PRIu64, w > 1000 ? 1000 : w);
+	return 0;
+}
+
+/* --- several files --- */
+
+/* "max 100000" or "50000 100000". */
+static int write_cpu_max(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	char quota[SCHED_VALUE_MAX];
+	const char *space = strchr(value, ' ');
+	int r;
+
+	if (space == NULL || space == value || space - value > 20)
+		return -EINVAL;
+	(void) snprintf(quota, sizeof(quota), "%.*s", (int) (space - value), value);
+	if (strcmp(quota, "max") == 0)
+		(void) copy(V1_NONE, quota);
+	/* An old quota would be measured against the new period: lift it first. */
+	r = slot_write(t, slot, "cpu.cfs_quota_us", V1_NONE);
+	if (r == 0)
+		r = slot_write(t, slot, "cpu.cfs_period_us", space + 1);
+	if (r == 0 && strcmp(quota, V1_NONE) != 0)
+		r = slot_write(t, slot, "cpu.cfs_quota_us", quota);
+	return r;
+}
+
+/* "" gives back what the instance has. */
+static int write_cpuset(const struct cg_tree *t, unsigned slot, const char *file, const char *value)
+{
+	char inherited[1024];
+	ssize_t n;
+
+	if (*value != '\0')
+		return slot_write(t, slot, file, value);
+	n = cg_read(t->fd, file, inherited, sizeof(inherited));
+	return n < 0 ? (int) n : slot_write(t, slot, file, inherited);
+}
+
+static int write_cpus(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	return write_cpuset(t, slot, "cpuset.cpus", value);
+}
+
+static int write_mems(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	return write_cpuset(t, slot, "cpuset.mems", value);
+}
+
+/* v2 takes an empty line; a write of no bytes would never arrive. */
+static int write_cpus_v2(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	return slot_write(t, slot, "cpuset.cpus", *value != '\0' ? value : "\n");
+}
+
+static int write_mems_v2(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	return slot_write(t, slot, "cpuset.mems", *value != '\0' ? value : "\n");
+}
+
+/* memory+swap may never be below memory: when it would be, it goes up first. */
+static int write_memory_max(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	const char *v = strcmp(value, "max") == 0 ? V1_NONE : value;
+	int r = slot_write(t, slot, "memory.limit_in_bytes", v);
+
+	if (r != -EINVAL)
+		return r;
+	r = slot_write(t, slot, "memory.memsw.limit_in_bytes", v);
+	return r < 0 ? r : slot_write(t, slot, "memory.limit_in_bytes", v);
+}
+
+/* v1 counts memory and swap together. */
+static int write_swap_max(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	char text[SCHED_VALUE_MAX];
+	uint64_t swap, memory;
+	int r;
+
+	if (strcmp(value, "max") == 0)
+		return slot_write(t, slot, "memory.memsw.limit_in_bytes", V1_NONE);
+	r = slot_read_u64(t, slot, "memory.limit_in_bytes", &memory);
+	if (r < 0)
+		return r;
+	if (memory == UNITS_NONE || units_parse_u64(value, 0, INT64_MAX, &swap) < 0 ||
+	    __builtin_add_overflow(swap, memory, &swap) || swap > INT64_MAX)
+		return -EINVAL;
+	(void) snprintf(text, sizeof(text), "%" PRIu64, swap);
+	return slot_write(t, slot, "memory.memsw.limit_in_bytes", text);
+}
+
+static const struct {
+	const char *v2, *v1;
+} io_keys[] = {
+	{ "rbps", "blkio.throttle.read_bps_device" },
+	{ "wbps", "blkio.throttle.write_bps_device" },
+	{ "riops", "blkio.throttle.read_iops_device" },
+	{ "wiops", "blkio.throttle.write_iops_device" },
+};
+
+/* "254:0 rbps=1 wbps=max": the number 0 lifts a v1 limit. */
+static int write_io_max(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	size_t device = strcspn(value, " ");
+	char text[SCHED_VALUE_MAX], key[64];
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(io_keys); i++) {
+		const char *v;
+
+		(void) snprintf(key, sizeof(key), " %s=", io_keys[i].v2);
+		v = strstr(value, key);
+		if (v == NULL)
+			continue;
+		v += strlen(key);
+		(void) snprintf(text, sizeof(text), "%.*s %.*s", (int) device, value,
+				(int) (strncmp(v, "max", 3) == 0 ? 1 : strcspn(v, " ")),
+				strncmp(v, "max", 3) == 0 ? "0" : v);
+		r = slot_write(t, slot, io_keys[i].v1, text);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- v2's memory.min counts only as far as every parent has as much --- */
+
+static void parent_reserve(int dirfd, const char *file, uint64_t from, uint64_t to)
+{
+	char text[64];
+	uint64_t sum = 0;
+
+	if (cg_read(dirfd, file, text, sizeof(text)) < 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	if (units_parse_u64(text, 0, INT64_MAX, &sum) < 0)
+		return;
+	sum = sum > from ? sum - from : 0;
+	(void) snprintf(text, sizeof(text), "%" PRIu64, sum + to);
+	(void) file_write_at(dirfd, file, text);
+}
+
+/* The delegated top itself stays as its owner (systemd: MemoryMin=) has set it. */
+static int write_memory_min(const struct cg_tree *t, unsigned slot, const char *value)
+{
+	uint64_t from = 0, to = 0;
+	int r;
+
+	if (units_parse_u64(value, 0, INT64_MAX / 2, &to) < 0)
+		return -EINVAL;
+	r = slot_read_u64(t, slot, "memory.min", &from);
+	if (r < 0 || from == to)
+		return r;
+	r = slot_write(t, slot, "memory.min", value);
+	if (r < 0)
+		return r;
+	parent_reserve(t->fd, "memory.min", from, to);
+	parent_reserve(t->top, "ward/memory.min", from, to);
+	return 0;
+}
+
+void attribute_unreserve(const struct sched_host *h, unsigned slot)
+{
+	const struct cg_tree *t = host_tree(h, CG_MEMORY);
+
+	if (t != NULL && t->unified)
+		(void) write_memory_min(t, slot, "0");
+}
+
+/* --- the table --- */
+
+static const struct attribute table[] = {
+	{ .name = "cpu.weight", .controller = CG_CPU, .fallback = "100",
+	  .v1_file = "cpu.shares", .v1_convert = weight_to_shares },
+	{ .name = "cpu.max", .controller = CG_CPU, .fallback = "max 100000",
+	  .v1_write = write_cpu_max },
+	{ .name = "cpu.max.burst", .controller = CG_CPU, .fallback = "0",
+	  .v1_file = "cpu.cfs_burst_us", .v1_convert = copy },
+	{ .name = "cpuset.cpus", .controller = CG_CPUSET, .fallback = "",
+	  .v1_write = write_cpus, .v2_write = write_cpus_v2 },
+	{ .name = "cpuset.mems", .controller = CG_CPUSET, .fallback = "",
+	  .v1_write = write_mems, .v2_write = write_mems_v2 },
+	{ .name = "memory.max", .controller = CG_MEMORY, .fallback = "max",
+	  .v1_write = write_memory_max },
+	{ .name = "memory.swap.max", .controller = CG_MEMORY, .fallback = "max",
+	  .v1_write = write_swap_max },
+	{ .name = "memory.min", .controller = CG_MEMORY, .fallback = "0",
+	  .v2_write = write_memory_min },
+	{ .name = "memory.low", .controller = CG_MEMORY, .fallback = "0",
+	  .v1_file = "memory.soft_limit_in_bytes", .v1_convert = max_to_minus_one },
+	{ .name = "memory.high", .controller = CG_MEMORY, .fallback = "max" },
+	{ .name = "memory.oom.group", .controller = CG_MEMORY, .fallback = "0" },
+	{ .name = "io.max", .controller = CG_IO, .fallback = "", .v1_write = write_io_max },
+	{ .name = "io.weight", .controller = CG_IO, .fallback = "100",
+	  .v1_file = "blkio.bfq.weight", .v1_convert = weight_to_bfq },
+	{ .name = "pids.max", .controller = CG_PIDS, .fallback = "max",
+	  .v1_file = "pids.max", .v1_convert = copy },
+};
+
+const struct attribute *attribute_at(size_t i)
+{
+	return i < ARRAY_SIZE(table) ? &table[i] : NULL;
+}
+
+const struct attribute *attribute_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+bool attribute_in_v1(const struct attribute *a)
+{
+	return a->v1_file != NULL || a->v1_write != NULL;
+}
+
+/* Limits belong to disks: a partition's number is refused by the kernel. */
+static void whole_disk(struct cg_device *d)
+{
+	char path[96], text[32];
+	unsigned major, minor;
+
+	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", d->major, d->minor);
+	if (cg_read(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return;
+	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", d->major, d->minor);
+	if (cg_read(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+	    sscanf(text, "%u:%u", &major, &minor) == 2) {
+		log_debug("io.limit: partition %u:%u stands for its disk %u:%u", d->major, d->minor,
+			  major, minor);
+		d->major = major;
+		d->minor = minor;
+	}
+}
+
+int attribute_resolve_io(const char *value, char out[static SCHED_VALUE_MAX], struct err *e)
+{
+	size_t len = strcspn(value, " ");
+	char path[SCHED_VALUE_MAX];
+	struct cg_device d;
+	int r;
+
+	if (value[0] != '/')
+		return copy(value, out);
+	(void) snprintf(path, sizeof(path), "%.*s", (int) len, value);
+	r = device_resolve(path, &d);
+	if (r == 0 && d.type != 'b')
+		r = -ENOTBLK;
+	if (r < 0)
+		return err_set_errno(e, r, "io.limit: device \"%s\"", path);
+	whole_disk(&d);
+	r = snprintf(out, SCHED_VALUE_MAX, "%u:%u%s", d.major, d.minor, value + len);
+	return r < SCHED_VALUE_MAX ? 0 : err_set(e, -E2BIG, "io.limit: \"%s\" is too long", path);
+}
+
+static int write_v1(const struct attribute *a, const struct cg_tree *t, unsigned slot,
+		    const char *value)
+{
+	char converted[SCHED_VALUE_MAX];
+	int r;
+
+	if (a->v1_write != NULL)
+		return a->v1_write(t, slot, value);
+	if (a->v1_file == NULL)
+		return -EOPNOTSUPP;
+	r = a->v1_convert(value, converted);
+	return r < 0 ? r : slot_write(t, slot, a->v1_file, converted);
+}
+
+static int write_v2(const struct attribute *a, const struct cg_tree *t, unsigned slot,
+		    const char *value)
+{
+	return a->v2_write != NULL ? a->v2_write(t, slot, value) :
+				     slot_write(t, slot, a->name, value);
+}
+
+int attribute_write(const struct sched_host *h, unsigned slot, const char *name, const char *value,
+		    struct err *e)
+{
+	const struct attribute *a = attribute_find(name);
+	const struct cg_tree *t = a != NULL ? host_tree(h, a->controller) : NULL;
+	char resolved[SCHED_VALUE_MAX];
+	int r;
+
+	if (a == NULL)
+		return err_set(e, -EINVAL, "%s: there is no such cgroup attribute", name);
+	if (t == NULL)
+		return err_set(e, -EOPNOTSUPP, "%s: this daemon has no %s controller", name,
+			       cg_controller_name(a->controller));
+	if (a->controller == CG_IO && (r = attribute_resolve_io(value, resolved, e)) < 0)
+		return r;
+	if (a->controller == CG_IO)
+		value = resolved;
+	r = t->unified ? write_v2(a, t, slot, value) : write_v1(a, t, slot, value);
+	if (r == -ENOENT)
+		r = -EOPNOTSUPP;
+	if (r < 0)
+		return err_set_errno(e, r, "cgroup %s/%u: setting %s to \"%s\"", h->instance, slot,
+				     name, value);
+	return 0;
+}

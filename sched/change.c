@@ -1,0 +1,223 @@
+/* Changes limits under a running context: all or nothing.
+ *
+ * Both specs become plans; what differs is written in table order, and on failure written back.
+ * Two pairs constrain each other, so the second is always rewritten behind the first: cpu.max and
+ * its burst, memory.max and swap. Memory never shrinks by killing: v1 reclaims while the limit is
+ * lowered and answers EBUSY; on v2 memory.high stops the growth, memory.reclaim makes room, and
+ * memory.max follows only once the use lies below it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sched/attribute.h"
+
+#define RECLAIM_ROUNDS 16
+
+struct change {
+	struct sched_host *h;
+	unsigned slot;
+	const struct sched_plan *from, *to;
+	struct err *e;
+};
+
+/* io.max is one attribute for each device: the device is part of what is compared. */
+static size_t key_length(const char *attribute, const char *value)
+{
+	return strcmp(attribute, "io.max") == 0 ? strcspn(value, " ") : 0;
+}
+
+static const char *value_in(const struct sched_plan *p, const char *attribute, const char *like)
+{
+	size_t len = key_length(attribute, like);
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct sched_write *w = &p->writes[i];
+
+		if (strcmp(w->attribute, attribute) == 0 &&
+		    key_length(attribute, w->value) == len && memcmp(w->value, like, len) == 0)
+			return w->value;
+	}
+	return NULL;
+}
+
+static bool differs(const struct change *c, const char *attribute)
+{
+	const char *from = value_in(c->from, attribute, ""), *to = value_in(c->to, attribute, "");
+
+	return !str_equal(from, to);
+}
+
+static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used)
+{
+	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
+
+	return err_set(c->e, -EBUSY, "memory.limit: cannot be lowered to %s, %s are in use",
+		       units_print_human(wanted, a), units_print_human(used, b));
+}
+
+/* v2: makes room below `wanted` without the OOM killer. */
+static int reclaim_v2(const struct change *c, const struct cg_tree *t, uint64_t wanted)
+{
+	char text[32];
+	uint64_t used = 0;
+
+	for (int i = 0; i < RECLAIM_ROUNDS; i++) {
+		int r = slot_read_u64(t, c->slot, "memory.current", &used);
+
+		if (r < 0)
+			return err_set_errno(c->e, r, "reading memory.current");
+		if (used <= wanted)
+			return 0;
+		(void) snprintf(text, sizeof(text), "%" PRIu64, used - wanted);
+		r = slot_write(t, c->slot, "memory.reclaim", text);
+		/* EAGAIN: not all of it could be had; another round may find more. */
+		if (r < 0 && r != -EAGAIN)
+			break;
+	}
+	return refuse_memory(c, wanted, used);
+}
+
+static int lower_v2(const struct change *c, const struct cg_tree *t, uint64_t wanted,
+		    const char *value)
+{
+	int r;
+
+	(void) slot_write(t, c->slot, "memory.high", value);
+	r = reclaim_v2(c, t, wanted);
+	if (r == 0)
+		r = attribute_write(c->h, c->slot, "memory.max", value, c->e);
+	(void) slot_write(t, c->slot, "memory.high", "max");
+	return r;
+}
+
+static int change_memory(const struct change *c, const char *value)
+{
+	const struct cg_tree *t = host_tree(c->h, CG_MEMORY);
+	uint64_t wanted, used = 0;
+	int r;
+
+	if (t == NULL || strcmp(value, "max") == 0)
+		return attribute_write(c->h, c->slot, "memory.max", value, c->e);
+	if (units_parse_u64(value, 0, INT64_MAX, &wanted) < 0)
+		return err_set(c->e, -EINVAL, "memory.limit: \"%s\"", value);
+	if (t->unified)
+		return lower_v2(c, t, wanted, value);
+	r = attribute_write(c->h, c->slot, "memory.max", value, c->e);
+	if (r != -EBUSY)
+		return r;
+	(void) slot_read_u64(t, c->slot, "memory.usage_in_bytes", &used);
+	return refuse_memory(c, wanted, used);
+}
+
+static int change_cpu(const struct change *c, const char *max, const char *burst)
+{
+	int r = 0;
+
+	/* The old burst may not fit the new quota. */
+	if (value_in(c->from, "cpu.max.burst", "") != NULL || burst != NULL)
+		r = attribute_write(c->h, c->slot, "cpu.max.burst", "0", c->e);
+	if (r == 0)
+		r = attribute_write(c->h, c->slot, "cpu.max", max != NULL ? max : "max 100000",
+				    c->e);
+	if (r == 0 && burst != NULL)
+		r = attribute_write(c->h, c->slot, "cpu.max.burst", burst, c->e);
+	return r;
+}
+
+static int change_plain(const struct change *c, const char *name)
+{
+	const char *to = value_in(c->to, name, "");
+
+	if (!differs(c, name))
+		return 0;
+	return attribute_write(c->h, c->slot, name,
+			       to != NULL ? to : attribute_find(name)->fallback, c->e);
+}
+
+/* Devices that are no longer named lose their limit, then the named ones get theirs. */
+static int change_io(const struct change *c)
+{
+	char none[SCHED_VALUE_MAX];
+
+	for (size_t i = 0; i < c->from->count; i++) {
+		const struct sched_write *w = &c->from->writes[i];
+		int r;
+
+		if (strcmp(w->attribute, "io.max") != 0 ||
+		    value_in(c->to, "io.max", w->value) != NULL)
+			continue;
+		(void) snprintf(none, sizeof(none), "%.*s rbps=max wbps=max riops=max wiops=max",
+				(int) strcspn(w->value, " "), w->value);
+		r = attribute_write(c->h, c->slot, "io.max", none, c->e);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < c->to->count; i++) {
+		const struct sched_write *w = &c->to->writes[i];
+		int r;
+
+		if (strcmp(w->attribute, "io.max") != 0 ||
+		    str_equal(value_in(c->from, "io.max", w->value), w->value))
+			continue;
+		r = attribute_write(c->h, c->slot, "io.max", w->value, c->e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int change_memory_pair(const struct change *c)
+{
+	const char *to = value_in(c->to, "memory.max", "");
+	const char *swap = value_in(c->to, "memory.swap.max", "");
+	bool limit = differs(c, "memory.max");
+	int r = 0;
+
+	if (limit)
+		r = change_memory(c, to != NULL ? to : "max");
+	if (r == 0 && (differs(c, "memory.swap.max") || (limit && swap != NULL)))
+		r = attribute_write(c->h, c->slot, "memory.swap.max", swap != NULL ? swap : "max",
+				    c->e);
+	return r;
+}
+
+static int change_all(const struct change *c)
+{
+	static const char *const plain[] = { "cpuset.mems", "cpuset.cpus", "cpu.weight", "pids.max",
+					     "memory.min" };
+	int r = 0;
+
+	/* What is most likely to be refused comes first. */
+	r = change_memory_pair(c);
+	for (size_t i = 0; i < ARRAY_SIZE(plain) && r == 0; i++)
+		r = change_plain(c, plain[i]);
+	if (r == 0 && (differs(c, "cpu.max") || differs(c, "cpu.max.burst")))
+		r = change_cpu(c, value_in(c->to, "cpu.max", ""),
+			       value_in(c->to, "cpu.max.burst", ""));
+	return r == 0 ? change_io(c) : r;
+}
+
+int sched_slot_change(struct sched_host *h, unsigned slot, const struct spec *from,
+		      const struct spec *to, const struct facts *facts, struct err *e)
+{
+	_cleanup_free_ struct sched_plan *plans = calloc(2, sizeof(*plans));
+	struct change c = { .h = h, .slot = slot, .e = e };
+	struct change back = { .h = h, .slot = slot };
+	int r;
+
+	if (plans == NULL)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = sched_plan(from, facts, &plans[0], e);
+	if (r == 0)
+		r = sched_plan(to, facts, &plans[1], e);
+	if (r < 0)
+		return r;
+	c.from = back.to = &plans[0];
+	c.to = back.from = &plans[1];
+	r = change_all(&c);
+	if (r < 0)
+		(void) change_all(&back);
+	return r;
+}

@@ -1,0 +1,430 @@
+/* The one table of keys. Everything that reads, writes, checks, lists or documents a spec walks
+ * it; a key that stands here works, a key that works stands here. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "spec/row.h"
+#include "spec/values.h"
+
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define TIB (UINT64_C(1) << 40)
+#define PIB (UINT64_C(1) << 50)
+#define SECOND UINT64_C(1000000)
+
+#define TEXT(member) .type = &row_text, .at = { ROW_FIELD(member, char *) }
+#define WORDS(member) .type = &row_words, .at = { ROW_FIELD(member, struct strv) }
+#define NUMBER(number, member) .type = &(number), .at = { ROW_FIELD(member, uint64_t) }
+#define LIST(list, items, count, ctype)                                                            \
+	.type = &(list), .at = { ROW_FIELD(items, ctype *), ROW_FIELD(count, size_t) }
+#define WORD(member, ctype, words)                                                                 \
+	.type = &row_choice_word, .at = { ROW_FIELD(member, ctype) }, .choice = &(words)
+#define WORD_OR_PATH(member, ctype, path, words)                                                   \
+	.type = &row_choice_path, .at = { ROW_FIELD(member, ctype), ROW_FIELD(path, char *) },     \
+	.choice = &(words), .check = value_check_path
+
+#define CHOICE(list, index) { .words = (list), .count = ARRAY_SIZE(list), .path = (index) }
+
+static const char *const init_words[SPEC_INIT_COUNT] = {
+	[SPEC_INIT_FAKE] = "fake",
+	[SPEC_INIT_NONE] = "none",
+};
+static const struct row_choice init_choice = CHOICE(init_words, SPEC_INIT_PATH);
+
+static const char *const root_words[SPEC_ROOT_COUNT] = { [SPEC_ROOT_HOST] = "host" };
+static const struct row_choice root_choice = CHOICE(root_words, SPEC_ROOT_DIRECTORY);
+
+static const char *const mode_words[] = {
+	[SPEC_MODE_COW] = "cow",
+	[SPEC_MODE_READ_ONLY] = "read-only",
+	[SPEC_MODE_READ_WRITE] = "read-write",
+};
+static_assert(ARRAY_SIZE(mode_words) == SPEC_MODE_COUNT);
+static const struct row_choice mode_choice = CHOICE(mode_words, -1);
+
+static const char *const upper_words[] = {
+	[SPEC_UPPER_TMPFS] = "tmpfs",
+	[SPEC_UPPER_KEPT] = "kept",
+};
+static_assert(ARRAY_SIZE(upper_words) == SPEC_UPPER_COUNT);
+static const struct row_choice upper_choice = CHOICE(upper_words, -1);
+
+static const char *const seccomp_words[SPEC_SECCOMP_COUNT] = {
+	[SPEC_SECCOMP_DEFAULT] = "default",
+	[SPEC_SECCOMP_STRICT] = "strict",
+	[SPEC_SECCOMP_NONE] = "none",
+};
+static const struct row_choice seccomp_choice = CHOICE(seccomp_words, SPEC_SECCOMP_FILE);
+
+static const char *const ids_words[SPEC_IDS_COUNT] = {
+	[SPEC_IDS_AUTO] = "auto",
+	[SPEC_IDS_NONE] = "none",
+};
+static const struct row_choice ids_choice = CHOICE(ids_words, -1);
+
+static const char *const network_words[] = {
+	[SPEC_NETWORK_NONE] = "none",
+	[SPEC_NETWORK_PRIVATE] = "private",
+	[SPEC_NETWORK_HOST] = "host",
+};
+static_assert(ARRAY_SIZE(network_words) == SPEC_NETWORK_COUNT);
+static const struct row_choice network_choice = CHOICE(network_words, -1);
+
+/* The rows of a section stand together; the order is that of files and of the manual. */
+static const struct row rows[] = {
+	{
+		.section = "context",
+		.name = "description",
+		TEXT(context.description),
+		.fallback = "",
+		.allowed = "one line of text",
+		.help = "What the context is for, shown by list and show.",
+	},
+	{
+		.section = "context",
+		.name = "command",
+		.type = &row_argv,
+		.at = { ROW_FIELD(context.command, struct strv) },
+		.fallback = "",
+		.allowed = "words as in a shell, without any expansion",
+		.help = "The program that runs and its arguments. Needed unless init is a path.",
+	},
+	{
+		.section = "context",
+		.name = "init",
+		WORD_OR_PATH(context.init, enum spec_init, context.init_path, init_choice),
+		.fallback = "fake",
+		.allowed = "fake, none or the absolute PATH of a program in the view",
+		.help = "Process 1: a small reaper that starts the command (fake), the command "
+			"itself (none), or a full init such as /sbin/init.",
+	},
+	{
+		.section = "context",
+		.name = "user",
+		TEXT(context.user),
+		.check = value_check_user,
+		.fallback = "",
+		.allowed = "USER or USER:GROUP, names or numbers",
+		.help = "Who runs the command, looked up in the view's own passwd and group. "
+			"Empty: root.",
+	},
+	{
+		.section = "context",
+		.name = "hostname",
+		TEXT(context.hostname),
+		.check = value_check_hostname,
+		.fallback = "",
+		.allowed = "letters, digits, '-' and '.', at most 64",
+		.help = "The host name inside. Empty: the context's name.",
+	},
+	{
+		.section = "context",
+		.name = "directory",
+		TEXT(context.directory),
+		.check = value_check_path,
+		.fallback = "",
+		.allowed = "an absolute path without . and ..",
+		.help = "The working directory of the command, in the view. Empty: /.",
+	},
+	{
+		.section = "context",
+		.name = "environment",
+		WORDS(context.environment),
+		.check = value_check_variable,
+		.fallback = "",
+		.allowed = "NAME=VALUE, quoted as in a shell where VALUE has blanks",
+		.help = "Variables added to the environment of the command; several may stand on "
+			"one line.",
+	},
+	{
+		.section = "context",
+		.name = "stop",
+		LIST(row_stop, context.stop, context.stop_count, struct spec_stop),
+		.fallback = "default",
+		.allowed = "default, or signals with waits between them: TERM 10s KILL",
+		.help = "How the context is stopped: each signal is sent to process 1, then its "
+			"end is awaited that long.",
+	},
+	{
+		.section = "files",
+		.name = "root",
+		WORD_OR_PATH(files.root, enum spec_root, files.root_path, root_choice),
+		.fallback = "host",
+		.allowed = "host or the absolute path of a DIRECTORY",
+		.help = "What the context sees as /: this host's own tree with its secrets "
+			"masked, or a directory.",
+	},
+	{
+		.section = "files",
+		.name = "mode",
+		WORD(files.mode, enum spec_mode, mode_choice),
+		.fallback = "cow",
+		.allowed = "cow, read-only, read-write",
+		.help = "Whether writes go to a layer of the context's own (cow), are refused, or "
+			"reach the directory itself.",
+	},
+	{
+		.section = "files",
+		.name = "upper",
+		.type = &row_upper,
+		.at = { ROW_FIELD(files.upper, enum spec_upper),
+			ROW_FIELD(files.upper_bytes, uint64_t) },
+		.choice = &upper_choice,
+		.min = MIB,
+		.max = 16 * TIB,
+		.fallback = "tmpfs:256M",
+		.allowed = "tmpfs:SIZE or kept:SIZE, 1M..16T",
+		.help = "Where the layer of mode = cow lies and how large it may grow: in memory, "
+			"gone with the stop, or on disk, kept.",
+	},
+	{
+		.section = "files",
+		.name = "bind",
+		LIST(row_bind, files.binds, files.bind_count, struct spec_bind),
+		.fallback = "",
+		.allowed = "SOURCE, SOURCE:TARGET, SOURCE:TARGET:ro or SOURCE:TARGET:rw",
+		.help = "A file or directory of the host shown at TARGET (the same path when left "
+			"out), read-only unless rw is said.",
+	},
+	{
+		.section = "files",
+		.name = "tmpfs",
+		LIST(row_tmpfs, files.tmpfs, files.tmpfs_count, struct spec_tmpfs),
+		.min = 4 * KIB,
+		.max = 16 * TIB,
+		.fallback = "",
+		.allowed = "TARGET:SIZE, 4K..16T",
+		.help = "An empty file system in memory at TARGET.",
+	},
+	{
+		.section = "files",
+		.name = "hide",
+		WORDS(files.hide),
+		.check = value_check_path,
+		.fallback = "",
+		.allowed = "absolute paths without . and ..",
+		.help = "Paths whose content the context cannot see; several may stand on one line.",
+	},
+	{
+		.section = "files",
+		.name = "show",
+		WORDS(files.show),
+		.check = value_check_path,
+		.fallback = "",
+		.allowed = "absolute paths without . and ..",
+		.help = "Paths of the host that are shown although root = host masks them as "
+			"secrets.",
+	},
+	{
+		.section = "files",
+		.name = "device",
+		WORDS(files.devices),
+		.check = value_check_device,
+		.fallback = "",
+		.allowed = "paths below /dev",
+		.help = "Devices of the host that the context may use, besides null, zero, full, "
+			"random, urandom, tty and its terminals.",
+	},
+	{
+		.section = "process",
+		.name = "limit",
+		NUMBER(row_number, process.limit),
+		.min = 2,
+		.max = 4194304,
+		.endless = true,
+		.live = true,
+		.fallback = "4096",
+		.allowed = "2..4194304 or max",
+		.help = "How many processes and threads there may be at once.",
+	},
+	{
+		.section = "process",
+		.name = "capability",
+		.type = &row_capability,
+		.at = { ROW_FIELD(process.capabilities, uint64_t) },
+		.fallback = "default",
+		.allowed = "default, none, all, names such as net-bind-service, or changes of the "
+			   "default: +net-admin -kill",
+		.help = "The capabilities that processes of the context can have at all. The "
+			"default is chown dac-override fowner fsetid kill setgid setuid setpcap "
+			"net-bind-service sys-chroot setfcap.",
+	},
+	{
+		.section = "process",
+		.name = "seccomp",
+		WORD_OR_PATH(process.seccomp, enum spec_seccomp, process.seccomp_file,
+			     seccomp_choice),
+		.fallback = "default",
+		.allowed = "default, strict, none or the absolute path of a FILE",
+		.help = "Which system calls are let through.",
+	},
+	{
+		.section = "process",
+		.name = "rlimit",
+		LIST(row_rlimit, process.rlimits, process.rlimit_count, struct spec_rlimit),
+		.fallback = "",
+		.allowed = "NAME VALUE or NAME SOFT:HARD with numbers, sizes or max: nofile "
+			   "1024:4096",
+		.help = "A resource limit of each process, by its name in setrlimit(2), lower "
+			"case.",
+	},
+	{
+		.section = "process",
+		.name = "ids",
+		.type = &row_ids,
+		.at = { ROW_FIELD(process.ids, enum spec_ids),
+			ROW_FIELD(process.ids_first, uint32_t),
+			ROW_FIELD(process.ids_count, uint32_t) },
+		.choice = &ids_choice,
+		.fallback = "auto",
+		.allowed = "auto, none or FIRST:COUNT, from 1 to 4294967294",
+		.help = "The host's user and group ids that stand behind 0 and up inside: a range "
+			"of its own, no user namespace at all, or the range given.",
+	},
+	{
+		.section = "process",
+		.name = "umask",
+		.type = &row_umask,
+		.at = { ROW_FIELD(process.umask, mode_t) },
+		.max = ACCESSPERMS,
+		.fallback = "022",
+		.allowed = "000..777, octal",
+		.help = "Permission bits that new files do not get.",
+	},
+	{
+		.section = "cpu",
+		.name = "share",
+		NUMBER(row_number, cpu.share),
+		.min = 1,
+		.max = 10000,
+		.live = true,
+		.fallback = "100",
+		.allowed = "1..10000",
+		.help = "The weight against other contexts when CPU time is short.",
+	},
+	{
+		.section = "cpu",
+		.name = "limit",
+		NUMBER(row_cpu, cpu.limit_millicpu),
+		.min = 10,
+		.max = 10000 * UINT64_C(1000),
+		.endless = true,
+		.live = true,
+		.fallback = "max",
+		.allowed = "1%..1000000% of one CPU, 20%m of the machine, or max",
+		.help = "The CPU time never exceeded, even on an idle host.",
+	},
+	{
+		.section = "cpu",
+		.name = "burst",
+		NUMBER(row_duration, cpu.burst_us),
+		.max = 10 * SECOND,
+		.live = true,
+		.fallback = "0s",
+		.allowed = "0s..10s, at most what the limit grants in a second",
+		.help = "CPU time that may be saved while idle and spent above the limit.",
+	},
+	{
+		.section = "cpu",
+		.name = "cpus",
+		TEXT(cpu.cpus),
+		.check = value_check_list,
+		.live = true,
+		.fallback = "",
+		.allowed = "numbers and ranges such as 0-1,3",
+		.help = "The CPUs that may be used. Empty: all.",
+	},
+	{
+		.section = "cpu",
+		.name = "mems",
+		TEXT(cpu.mems),
+		.check = value_check_list,
+		.live = true,
+		.fallback = "",
+		.allowed = "numbers and ranges such as 0-1,3",
+		.help = "The memory nodes that may be used. Empty: all.",
+	},
+	{
+		.section = "memory",
+		.name = "limit",
+		NUMBER(row_bytes, memory.limit),
+		.min = MIB,
+		.max = PIB,
+		.endless = true,
+		.live = true,
+		.fallback = "max",
+		.allowed = "1M..1024T or max",
+		.help = "Memory the context may use, its files in tmpfs and page cache included.",
+	},
+	{
+		.section = "memory",
+		.name = "reserve",
+		NUMBER(row_bytes, memory.reserve),
+		.max = PIB,
+		.live = true,
+		.fallback = "0",
+		.allowed = "0..1024T",
+		.help = "Memory that is not taken from the context for the sake of others.",
+	},
+	{
+		.section = "memory",
+		.name = "swap",
+		NUMBER(row_bytes, memory.swap),
+		.max = PIB,
+		.endless = true,
+		.live = true,
+		.fallback = "max",
+		.allowed = "0..1024T or max",
+		.help = "Swap space the context may use besides its memory.",
+	},
+	{
+		.section = "io",
+		.name = "limit",
+		LIST(row_io_limit, io.limits, io.limit_count, struct spec_io_limit),
+		.check = value_check_device,
+		.live = true,
+		.fallback = "",
+		.allowed = "DEVICE and one or more of read RATE, write RATE, read-ops NUMBER, "
+			   "write-ops NUMBER: /dev/vda read 50MB/s write-ops 500",
+		.help = "What is read from and written to a disk in a second, at most.",
+	},
+	{
+		.section = "network",
+		.name = "mode",
+		WORD(network.mode, enum spec_network, network_choice),
+		.fallback = "none",
+		.allowed = "none, private, host",
+		.help = "The network seen: none or private (a stack of its own that has loopback "
+			"only), or the host's, unconfined.",
+	},
+};
+static_assert(ARRAY_SIZE(rows) <= ROW_COUNT_MAX);
+
+const struct row *row_at(size_t i)
+{
+	return i < ARRAY_SIZE(rows) ? &rows[i] : NULL;
+}
+
+size_t row_index(const struct row *row)
+{
+	return (size_t) (row - rows);
+}
+
+const struct row *row_find(const char *section, size_t section_len, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strncmp(rows[i].section, section, section_len) == 0 &&
+		    rows[i].section[section_len] == '\0' && strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+bool row_section_exists(const char *section)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].section, section) == 0)
+			return true;
+	}
+	return false;
+}

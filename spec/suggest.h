@@ -1,0 +1,7 @@
+/* "Did you mean ...?" Private to spec/. */
+#pragma once
+
+#include <stddef.h>
+
+/** @return the word nearest to `typed` (NULLs in `words` are skipped), or NULL when none is near. */
+const char *suggest_nearest(const char *typed, const char *const *words, size_t count);

@@ -1,0 +1,10 @@
+/* What a text may be: one function per kind, each a row's `check`. Private to spec/. */
+#pragma once
+
+/** @return what is wrong with it, to follow the value in a sentence, or NULL. */
+const char *value_check_path(const char *value);
+const char *value_check_device(const char *value);
+const char *value_check_user(const char *value);
+const char *value_check_hostname(const char *value);
+const char *value_check_variable(const char *value);
+const char *value_check_list(const char *value); /* "0-3,6": CPUs, memory nodes */

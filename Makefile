@@ -1,12 +1,16 @@
 # Ward. `make` builds into build/; V=1 shows the commands; SAN=1 and FAULTS=1 make test builds
 # (build/san, build/faults). `make help` lists the targets.
 
+comma := ,
+
 # --- Which rooms link into which binary, and with which libraries: the whole truth. ---
 ROOMS         := base spec fs netctl sched context daemon ctl
 wardd_ROOMS   := daemon context fs netctl sched spec base
 wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap -lmount
 wardctl_ROOMS := ctl spec base
-wardctl_LIBS  := -l:libjansson.a -l:libinih.a # static: `wardctl run` must not pay for loading them
+# wardctl is static, and is entered before libc starts: `wardctl run` is short (ctl/fast.c).
+wardctl_LIBS  := $(if $(SAN),,-static-pie -Wl$(comma)-e$(comma)fast_entry) \
+	-l:libjansson.a -l:libinih.a
 ward-docs_ROOMS := spec base
 ward-docs_LIBS  := -ljansson -linih
 test_LIBS     := -lcmocka $(wardd_LIBS) # test_ROOM_*.c: the room and what it may know, below
@@ -26,7 +30,6 @@ endif
 B := build$(if $(SAN),/san)$(if $(FAULTS),/faults)
 .DEFAULT_GOAL := all
 
-comma    := ,
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
 	-Wswitch-enum $(WERROR)
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -I.

@@ -3,18 +3,13 @@
 #include "context/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "context/host.h"
-#include "context/launch.h"
-#include "context/namespaces.h"
 
 #define ENV_OWN 3 /* PATH, container, TERM */
 #define ENV_USER 4 /* HOME, USER, LOGNAME, SHELL */
@@ -203,27 +198,6 @@ static int fill_words(struct command *c, const struct command_request *q, struct
 	return c->program ? 0 : -EINVAL;
 }
 
-/** Gives the streams to the list. A pipe made by the host's root becomes the context root's. */
-static int give_streams(struct command *c, const struct context_stdio *io, uid_t owner,
-			struct step_list *steps)
-{
-	int fds[3] = { io->in, io->out, io->err };
-	int result = 0;
-
-	for (int i = 0; i < 3; i++) {
-		c->streams[i] = -1;
-		if (fds[i] < 0) {
-			continue;
-		}
-		command_own_pipe(fds[i], owner);
-		int r = steps_give_fd(steps, &c->streams[i], fds[i]);
-		if (r < 0) {
-			result = r;
-		}
-	}
-	return result;
-}
-
 /* --- the order of the steps --- */
 
 struct row {
@@ -279,10 +253,10 @@ static int add_steps(struct step_list *steps, struct command *c, const struct co
 
 int command_prepare(struct command *c, const struct context_plan *p, struct context_host *h,
 		    struct seat_shared *shared, const struct command_request *q,
-		    uid_t owner, struct step_list *steps, struct err *e)
+		    struct step_list *steps, struct err *e)
 {
 	struct arena *arena = steps->arena;
-	int r = give_streams(c, q->io, owner, steps);
+	int r;
 
 	c->shared = shared;
 	c->terminal = q->io->terminal;
@@ -292,9 +266,7 @@ int command_prepare(struct command *c, const struct context_plan *p, struct cont
 	c->ambient = p->ambient;
 	c->last_cap = p->last_cap;
 	c->no_new_privs = p->no_new_privs;
-	if (r == 0) {
-		r = fill_words(c, q, arena);
-	}
+	r = fill_words(c, q, arena);
 	if (r == 0) {
 		r = fill_environment(c, p, q, arena);
 	}
@@ -312,45 +284,3 @@ int command_prepare(struct command *c, const struct context_plan *p, struct cont
 	return r < 0 ? err_set_errno(e, r, "preparing the command's steps") : 0;
 }
 
-int context_steps(const struct context_plan *p, struct context_host *h, const struct seat *s,
-		  struct context_stdio *io, int status_fd, struct step_list *steps, struct err *e)
-{
-	struct seat_shared *shared = seat_of(s)->shared;
-	struct launch *l = arena_alloc(steps->arena, sizeof(*l));
-	struct strv init_argv = { .items = (char *[]){ p->init_path, NULL }, .count = 1 };
-	bool path = p->init == SPEC_INIT_PATH;
-	struct command_request q = {
-		.argv = path ? &init_argv : &p->command,
-		.user = path ? NULL : p->user,
-		.directory = path ? NULL : p->directory,
-		.io = io,
-	};
-	int r;
-
-	if (!l) {
-		fd_close(status_fd);
-		fd_close(io->in);
-		fd_close(io->out);
-		fd_close(io->err);
-		return err_set(e, -ENOMEM, "preparing the command: the arena is full");
-	}
-	l->init = p->init;
-	l->status_fd = -1;
-	if (p->init == SPEC_INIT_FAKE && status_fd >= 0) {
-		r = steps_give_fd(steps, &l->status_fd, status_fd);
-	} else {
-		fd_close(status_fd);
-		r = 0;
-	}
-	if (r == 0) {
-		r = namespaces_steps(p, shared, steps);
-	}
-	if (r < 0) {
-		(void) err_set_errno(e, r, "preparing the launch");
-	}
-	int streams = command_prepare(&l->command, p, h, shared, &q, s->ids_first, steps,
-				      r == 0 ? e : NULL);
-	io->in = io->out = io->err = -1;
-	shared->launch = l;
-	return r < 0 ? r : streams;
-}

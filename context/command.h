@@ -50,18 +50,17 @@ struct command_request {
 };
 
 /**
- * Fills `c` (in the arena) and appends its COMMAND steps. The streams are given to the list, so
- * they are the list's on success and on failure alike once this was called.
+ * Fills `c` (in the arena), all but its streams, and appends its COMMAND steps.
  */
 [[nodiscard]] int command_prepare(struct command *c, const struct context_plan *p,
 				  struct context_host *h, struct seat_shared *shared,
-				  const struct command_request *request, uid_t owner,
-				  struct step_list *steps, struct err *e);
+				  const struct command_request *request, struct step_list *steps,
+				  struct err *e);
 /** Runs the COMMAND steps; does not return. */
 _Noreturn void command_run(struct command *c);
 
 /** Gives an anonymous pipe of root's to `uid` (not 0), so that /dev/stdout can be opened anew. */
-void command_own_pipe(int fd, uid_t uid);
+void command_own_pipe(int fd, uid_t uid, gid_t gid);
 
 /* --- the steps, by topic --- */
 int command_streams(void *arg, struct err *e); /* tty.c */

@@ -114,7 +114,7 @@ struct context_stdio {
 [[nodiscard]] int context_steps(const struct context_plan *p, struct context_host *h,
 				const struct seat *s, struct context_stdio *io, int status_fd,
 				struct step_list *steps, struct err *e);
-/** After SEAT_FAILED: it was the exec of the command that failed (exit 127 for -ENOENT, else 126). */
+/** After SEAT_FAILED: it was the exec of the command that failed (127 for -ENOENT, else 126). */
 bool seat_exec_failed(const struct seat *s);
 /** Sends the order: the child now runs the steps in the arena. Closes the list's descriptors. */
 [[nodiscard]] int seat_launch(struct seat *s, struct step_list *steps, struct err *e);
@@ -127,9 +127,9 @@ struct context_exec {
 	struct strv command;
 	struct strv environment; /* added to PATH, TERM, HOME ... */
 	char *user, *directory;
-	struct context_stdio io;
+	struct context_stdio io; /* borrowed for the call */
 	const struct seat_enter *enter; /* into the context's cgroup slot */
-	uint32_t ids_first; /* the host id of the context's root; 0 without a user namespace */
+	uint32_t ids_first; /* the host's id of the context's root: pipes in `io` are given to it; or 0 */
 };
 /**
  * Starts a process inside the context with its namespaces, view, filter and capabilities.

@@ -119,30 +119,34 @@ static int exec_clone(struct context_host *h, struct seat_private *p,
 	return r;
 }
 
-/** Puts the command and its steps into the new seat's arena. */
+/** Puts the command and its steps into the new seat's arena. The streams stay the caller's. */
 static int exec_prepare(struct context_host *h, const struct context_plan *p,
 			const struct context_exec *x, struct seat_private *seat,
-			struct step_list *steps, struct command **ret, struct err *e)
+			struct command **ret, struct err *e)
 {
-	struct context_stdio io = x->io;
-	struct command_request q = {
+	const struct command_request q = {
 		.argv = &x->command,
 		.extra = &x->environment,
 		.user = x->user ? x->user : p->user,
 		.directory = x->directory ? x->directory : p->directory,
-		.io = &io,
+		.io = &x->io,
 	};
+	const int streams[3] = { x->io.in, x->io.out, x->io.err };
+	struct step_list steps = { 0 };
 	struct command *c = arena_alloc(&seat->seat.arena, sizeof(*c));
-	int r = steps_init(steps, &seat->seat.arena);
+	int r = steps_init(&steps, &seat->seat.arena);
 
 	if (r < 0 || !c) {
-		fd_close(io.in);
-		fd_close(io.out);
-		fd_close(io.err);
 		return err_set(e, -ENOMEM, "preparing a command: the arena is full");
 	}
-	r = command_prepare(c, p, h, seat->shared, &q, x->ids_first, steps, e);
-	seat->shared->order = *steps;
+	for (int i = 0; i < 3; i++) {
+		c->streams[i] = x->io.terminal ? -1 : streams[i];
+		if (c->streams[i] >= 0) {
+			command_own_pipe(c->streams[i], x->ids_first, x->ids_first);
+		}
+	}
+	r = command_prepare(c, p, h, seat->shared, &q, &steps, e);
+	seat->shared->order = steps;
 	seat->shared->one_exec = true;
 	seat->launched = true;
 	*ret = c;
@@ -154,7 +158,6 @@ int context_exec(struct context_host *h, const struct context_plan *p,
 {
 	_cleanup_close_ int child_sock = -1;
 	struct seat_private *seat = NULL;
-	struct step_list steps = { 0 };
 	struct exec_child c = { .request = x, .namespaces = p->namespaces };
 	int r = host_pid_ns_home(h, e);
 
@@ -162,20 +165,13 @@ int context_exec(struct context_host *h, const struct context_plan *p,
 		r = seat_alloc(&seat, &child_sock, e);
 	}
 	if (r < 0) {
-		fd_close(x->io.in);
-		fd_close(x->io.out);
-		fd_close(x->io.err);
 		return r;
 	}
-	r = exec_prepare(h, p, x, seat, &steps, &c.command, e);
+	r = exec_prepare(h, p, x, seat, &c.command, e);
 	if (r == 0) {
 		c.shared = seat->shared;
 		c.sock = child_sock;
 		r = exec_clone(h, seat, x, &c, e);
-	}
-	/* The child reads the slots: close by copies, and leave them as they are. */
-	for (size_t i = 0; i < steps.fd_count; i++) {
-		fd_close(*steps.fd_slots[i]);
 	}
 	if (r < 0) {
 		seat_free(h, &seat->seat);

@@ -76,6 +76,16 @@ static void print_init(const struct context_plan *p, struct buf *out)
 		   p->directory ? p->directory : "/");
 }
 
+static const char *describe_scope(const struct context_plan *p)
+{
+	if (p->scope_abstract) {
+		return "abstract sockets of the host are out of reach";
+	}
+	return p->namespaces & CONTEXT_NS_NET
+		       ? "not needed"
+		       : "not on this host: its abstract sockets are within reach";
+}
+
 void context_print(const struct context_plan *p, struct buf *out)
 {
 	buf_printf(out, "namespaces:%s pid mount ipc uts cgroup%s%s\n",
@@ -103,7 +113,6 @@ void context_print(const struct context_plan *p, struct buf *out)
 	print_caps(out, "ambient for a user other than root:", p->ambient, p->last_cap);
 	buf_printf(out, "no_new_privs %s\n", p->no_new_privs ? "yes" : "no");
 	buf_printf(out, "seccomp %s\n", p->seccomp_file ? p->seccomp_file : "none");
-	buf_printf(out, "landlock %s\n",
-		   p->scope_abstract ? "abstract sockets of the host are out of reach" : "not needed");
+	buf_printf(out, "landlock %s\n", describe_scope(p));
 	buf_printf(out, "session keyring %s\n", p->keyring ? "of its own" : "none on this host");
 }

@@ -16,7 +16,7 @@
 #define PTMX_MAJOR 5
 #define PTMX_MINOR 2
 
-void command_own_pipe(int fd, uid_t uid)
+void command_own_pipe(int fd, uid_t uid, gid_t gid)
 {
 	struct stat st;
 	struct statfs fs;
@@ -24,7 +24,7 @@ void command_own_pipe(int fd, uid_t uid)
 	if (uid != 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid == 0 &&
 	    fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC) {
 		/* Where that fails, the stream still works as it is. */
-		int ignored = fchown(fd, uid, (gid_t) -1);
+		int ignored = fchown(fd, uid, gid);
 		(void) ignored;
 	}
 }
@@ -61,7 +61,7 @@ int command_streams(void *arg, struct err *e)
 	for (int i = 0; i < 3; i++) {
 		from[i] = c->streams[i];
 		if (from[i] >= 0) {
-			command_own_pipe(from[i], c->identity.uid);
+			command_own_pipe(from[i], c->identity.uid, c->identity.gid);
 			continue;
 		}
 		if (null < 0) {

@@ -107,6 +107,14 @@ void http_reply_refused(struct http_request *r)
 	http_reply_error(r, http_status(r->err.code), &r->err, NULL);
 }
 
+/* A reader of logs or events may rest as long as it likes: nothing but its connection is held. */
+static void without_hurry(struct http_request *r, struct MHD_Response *response, const char *type)
+{
+	(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	(void) MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+}
+
 void http_reply_file(struct http_request *r, int fd, uint64_t offset)
 {
 	struct MHD_Response *response = NULL;
@@ -118,11 +126,10 @@ void http_reply_file(struct http_request *r, int fd, uint64_t offset)
 		offset = offset < size ? offset : size;
 		response = MHD_create_response_from_fd_at_offset64(size - offset, fd, offset);
 	}
-	if (!response)
-		(void) fd_close(fd);
+	if (response)
+		without_hurry(r, response, "text/plain");
 	else
-		(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-					       "text/plain");
+		(void) fd_close(fd);
 	take_response(r, 200, response);
 }
 
@@ -136,12 +143,8 @@ void http_reply_stream(struct http_request *r, const char *type, const struct ht
 		response = http_stream_response(r->stream);
 	else
 		ops->free(arg);
-	if (response) {
-		(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-		(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-		/* A reader may rest as long as it likes; nothing is held for it. */
-		(void) MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-	}
+	if (response)
+		without_hurry(r, response, type);
 	take_response(r, 200, response);
 }
 

@@ -3,7 +3,9 @@
  * connection has one, and a deferred source runs it again after a reply was given from elsewhere.
  * Nothing here polls: with no connection there is no timer. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -65,13 +67,24 @@ static int on_kick(sd_event_source *s, void *arg)
 	return 0;
 }
 
+/* A Unix socket has no TCP options; libmicrohttpd tries them all the same, and complains. */
+static bool is_tcp_complaint(const char *fmt)
+{
+	static const char *const starts[] = { "Setting %s option", "Failed to push the data" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (!strncmp(fmt, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
 {
 	char text[256];
 
 	(void) arg;
-	if (vsnprintf(text, sizeof(text), fmt, ap) > 0)
-		log_debug("http: %s", text);
+	if (!is_tcp_complaint(fmt) && vsnprintf(text, sizeof(text), fmt, ap) > 0)
+		log_debug("http: %.*s", (int) strcspn(text, "\n"), text);
 }
 
 static size_t on_unescape(void *arg, struct MHD_Connection *c, char *s)

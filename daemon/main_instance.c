@@ -1,8 +1,8 @@
 /* Any number of daemons may share a host: each locks its run directory, is named after it, and
- * claims a block of ids. A block is a file that is locked while its daemon lives and names the run
- * directory beyond that: contexts outlive a daemon, so its block is left alone until nothing of it is
- * recorded any more, and the same directory gets the same block again. A daemon that ends in good
- * order with nothing running takes its file away. */
+ * claims a block of ids. A block is a file that is locked while its daemon lives and names the
+ * run directory beyond that: contexts outlive a daemon, so its block is left alone until nothing
+ * of it is recorded any more, and the same directory gets the same block again. A daemon that
+ * ends in good order with nothing running takes its file away. */
 #include "daemon/main_instance.h"
 
 #include <dirent.h>

@@ -27,14 +27,26 @@ static int build_mask(struct fs_host *h, const struct strv *show, struct mask **
 	const char *const hidden[] = { h->state_dir, h->run_dir, "/etc/ward", NULL };
 	const struct mask_input in = { h->root_fd, hidden, show };
 
-	return mask_new(&in, ret, e);
+	int r = mask_new(&in, ret, e);
+
+	if (r == 0 && (r = shop_keep(h->shop, mask_fd(*ret))) < 0) {
+		mask_free(*ret);
+		return err_set_errno(e, r, "keeping the masking layer");
+	}
+	return r;
+}
+
+static void free_mask(struct fs_host *h, struct mask *m)
+{
+	shop_drop(h->shop, mask_fd(m));
+	mask_free(m);
 }
 
 /* --- holes --- */
 
 static void drop_mask(struct fs_host *h, size_t i)
 {
-	mask_free(h->masks[i]);
+	free_mask(h, h->masks[i]);
 	h->mask_count--;
 	memmove(&h->masks[i], &h->masks[i + 1], (h->mask_count - i) * sizeof(*h->masks));
 }
@@ -73,7 +85,7 @@ int fs_host_refresh(struct fs_host *h, struct err *e)
 	int r = build_mask(h, &(struct strv){}, &fresh, e);
 	if (r < 0)
 		return r;
-	mask_free(h->masks[0]);
+	free_mask(h, h->masks[0]);
 	h->masks[0] = fresh;
 	return 0;
 }
@@ -124,6 +136,9 @@ static int make_mounts(struct fs_host *h, const struct facts *facts, struct err 
 {
 	if (!facts->fs.mount_api)
 		return 0; /* every plan is refused with that reason */
+	int r = facts->fs.detached ? 0 : shop_new(&h->shop, e);
+	if (r < 0)
+		return r;
 	h->root_fd = mnt_clone(AT_FDCWD, "/");
 	if (h->root_fd < 0)
 		return err_set_errno(e, h->root_fd, "cloning the host's root");
@@ -133,7 +148,10 @@ static int make_mounts(struct fs_host *h, const struct facts *facts, struct err 
 	h->void_fd = void_make(e);
 	if (h->void_fd < 0)
 		return h->void_fd;
-	int r = build_mask(h, &(struct strv){}, &h->masks[0], e);
+	if ((r = shop_keep(h->shop, h->root_fd)) < 0 || (r = shop_keep(h->shop, h->dev_fd)) < 0 ||
+	    (r = shop_keep(h->shop, h->void_fd)) < 0)
+		return err_set_errno(e, r, "keeping the host's root and /dev");
+	r = build_mask(h, &(struct strv){}, &h->masks[0], e);
 	h->mask_count = r == 0;
 	return r;
 }
@@ -167,6 +185,7 @@ void fs_host_free(struct fs_host *h)
 	fd_close(h->dev_fd);
 	fd_close(h->void_fd);
 	fd_close(h->uppers_fd);
+	shop_free(h->shop);
 	free(h->state_dir);
 	free(h->run_dir);
 	free(h);

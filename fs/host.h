@@ -6,6 +6,7 @@
 #include "fs/fs.h"
 #include "fs/mask.h"
 #include "fs/plan.h"
+#include "fs/shop.h"
 
 #define HOST_VARIANTS_MAX 16 /* masking layers with holes (`show`), the oldest goes first */
 
@@ -14,6 +15,7 @@ struct fs_host {
 	int dev_fd; /* the /dev that contexts share: frozen tmpfs with nodes */
 	int void_fd; /* frozen tmpfs: "file" and "dir" for hides, "empty" for masks */
 	int uppers_fd; /* O_PATH directory STATE_DIR/uppers */
+	struct shop *shop; /* NULL: this kernel needs none */
 	char *state_dir, *run_dir;
 	struct mask *masks[HOST_VARIANTS_MAX]; /* [0] is the one without holes */
 	size_t mask_count;
@@ -27,6 +29,8 @@ const struct mask *host_mask(struct fs_host *h, const struct strv *show, struct 
 int host_open(const char *key, const char *path, uint64_t flags, struct err *e);
 /** A detached clone with attributes and (userns_fd >= 0) the context's ids. */
 int clone_mapped(int dirfd, const char *path, uint64_t attrs, int userns_fd);
+/** The same of a mount that h keeps. */
+int clone_kept(struct fs_host *h, int dirfd, const char *path, uint64_t attrs, int userns_fd);
 
 /** What a root is made of: detached mounts, -1 where there is none. */
 struct root {

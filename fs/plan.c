@@ -16,10 +16,10 @@
 /* A user namespace's root does not own what is root's in /proc, and no capability of its helps:
  * what is not world-accessible there needs no mount of ours. The rest is masked for everyone. */
 const struct fs_proc_rule fs_proc_rules[] = {
-	{ "kcore", FS_OP_MASK, false, true },
+	{ "kcore", FS_OP_MASK, false, false },
 	{ "keys", FS_OP_MASK, false, true },
 	{ "key-users", FS_OP_MASK, false, false },
-	{ "acpi", FS_OP_MASK, true, true },
+	{ "acpi", FS_OP_MASK, true, false },
 	{ "scsi", FS_OP_MASK, true, true },
 	{ "asound", FS_OP_MASK, true, true },
 	{ "interrupts", FS_OP_MASK, false, false },
@@ -30,8 +30,8 @@ const struct fs_proc_rule fs_proc_rules[] = {
 	{ "latency_stats", FS_OP_MASK, false, true },
 	{ "sched_debug", FS_OP_MASK, false, true },
 	{ "slabinfo", FS_OP_MASK, false, false },
-	{ "sysrq-trigger", FS_OP_MASK, false, true },
-	{ "timer_list", FS_OP_MASK, false, true },
+	{ "sysrq-trigger", FS_OP_MASK, false, false },
+	{ "timer_list", FS_OP_MASK, false, false },
 	{ "timer_stats", FS_OP_MASK, false, false },
 	{ "vmallocinfo", FS_OP_MASK, false, false },
 	{ "sys", FS_OP_LOCK, true, true },
@@ -248,7 +248,7 @@ static int add_kernel(struct fs_plan *p, const struct spec *s)
 			      FS_OP_READ_ONLY | (own_net ? FS_OP_PRIVATE : 0));
 	if (r == 0)
 		r = add_flags(p, FS_OP_MASK, "/sys/firmware", FS_OP_DIRECTORY);
-	if (r == 0)
+	if (r == 0 && !p->idmap)
 		r = add_flags(p, FS_OP_MASK, "/sys/devices/virtual/powercap", FS_OP_DIRECTORY);
 	if (r == 0 && s->context.init == SPEC_INIT_PATH)
 		r = add_flags(p, FS_OP_CGROUP, "/sys/fs/cgroup", 0);

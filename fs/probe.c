@@ -16,6 +16,7 @@
 #include "base/proc.h"
 #include "fs/fs.h"
 #include "fs/mnt.h"
+#include "fs/shop.h"
 
 static int map_ids(pid_t pid)
 {
@@ -65,15 +66,11 @@ static int make_tmpfs(int userns)
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-/* As root_make() does: layers that are detached, idmapped if userns >= 0. */
-static bool try_overlay(int userns)
+static bool mounts_overlay(int fd)
 {
 	struct mnt_request request = { .type = "overlay" };
 	char lower[48], upper[48], work[48];
 
-	_cleanup_close_ int fd = make_tmpfs(userns);
-	if (fd < 0)
-		return false;
 	(void) snprintf(lower, sizeof(lower), "/proc/self/fd/%d/l", fd);
 	(void) snprintf(upper, sizeof(upper), "/proc/self/fd/%d/u", fd);
 	(void) snprintf(work, sizeof(work), "/proc/self/fd/%d/w", fd);
@@ -82,6 +79,28 @@ static bool try_overlay(int userns)
 	mnt_option_add(&request, "workdir", work);
 	_cleanup_close_ int overlay = mnt_make(&request, NULL);
 	return overlay >= 0;
+}
+
+/* As root_make() does, in the workshop if there is one; idmapped if userns >= 0. */
+static bool try_overlay(struct shop *shop, int userns)
+{
+	_cleanup_close_ int fd = make_tmpfs(userns);
+
+	if (fd < 0 || shop_enter(shop) < 0)
+		return false;
+	bool works = shop_place(shop, fd, "try") == 0 && mounts_overlay(fd);
+	shop_remove(shop, fd);
+	shop_leave(shop);
+	return works;
+}
+
+/* Whether mounts that hang nowhere may be layers, and be cloned (6.15). */
+static bool try_detached(void)
+{
+	_cleanup_close_ int fd = make_tmpfs(-1);
+	_cleanup_close_ int clone = fd < 0 ? fd : mnt_clone(fd, "l");
+
+	return clone >= 0 && mounts_overlay(fd);
 }
 
 static bool try_idmap(int userns, const char *path)
@@ -113,13 +132,19 @@ void fs_probe(struct facts *facts, const char *state_dir)
 	_cleanup_close_ int clone = mnt_clone(AT_FDCWD, "/");
 	_cleanup_close_ int userns = make_userns();
 	facts->fs.mount_api = clone >= 0;
-	facts->fs.overlay = try_overlay(-1);
+	facts->fs.detached = try_detached();
+	struct shop *shop = NULL;
+	if (!facts->fs.detached && shop_new(&shop, NULL) < 0)
+		return;
+	facts->fs.overlay = try_overlay(shop, -1);
 	facts->fs.loop = access("/dev/loop-control", R_OK | W_OK) == 0;
 	facts->fs.project_quota = has_project_quota(state_dir);
-	if (userns < 0)
-		return;
-	facts->fs.idmap = try_idmap(userns, "/");
-	_cleanup_close_ int tmpfs = make_tmpfs(userns);
-	facts->fs.idmap_tmpfs = tmpfs >= 0;
-	facts->fs.idmap_overlay = try_overlay(userns);
+	if (userns >= 0) {
+		_cleanup_close_ int tmpfs = make_tmpfs(userns);
+
+		facts->fs.idmap = try_idmap(userns, "/");
+		facts->fs.idmap_tmpfs = tmpfs >= 0;
+		facts->fs.idmap_overlay = try_overlay(shop, userns);
+	}
+	shop_free(shop);
 }

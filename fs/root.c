@@ -33,6 +33,17 @@ int clone_mapped(int dirfd, const char *path, uint64_t attrs, int userns_fd)
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
+int clone_kept(struct fs_host *h, int dirfd, const char *path, uint64_t attrs, int userns_fd)
+{
+	int r = shop_enter(h->shop);
+	if (r < 0)
+		return r;
+
+	r = clone_mapped(dirfd, path, attrs, userns_fd);
+	shop_leave(h->shop);
+	return r;
+}
+
 /* What a layer on top must look like, before ids are mapped. */
 static int look(int dirfd, struct root *l)
 {
@@ -48,10 +59,10 @@ static int host_layers(const struct fs_plan *p, struct fs_host *h, const struct 
 
 	if (!m)
 		return e && e->code ? e->code : -EIO;
-	l->mask = clone_mapped(mask_fd(m), "", 0, at->userns_fd);
+	l->mask = clone_kept(h, mask_fd(m), "", 0, at->userns_fd);
 	if (l->mask < 0)
 		return err_set_errno(e, l->mask, "id-mapping the masking layer");
-	l->lower = clone_mapped(h->root_fd, "", 0, at->userns_fd);
+	l->lower = clone_kept(h, h->root_fd, "", 0, at->userns_fd);
 	if (l->lower < 0)
 		return err_set_errno(e, l->lower, "id-mapping the host's root");
 	int r = look(mask_fd(m), l);
@@ -279,6 +290,27 @@ static int overlay(const struct fs_plan *p, const struct root *l, const struct f
 	return at->userns_fd < 0 ? mnt_make(&request, e) : mount_as(&request, at->ids_first, e);
 }
 
+/* Where layers must be attached to be layers, they are for the moment. */
+static int overlay_in_shop(const struct fs_plan *p, struct fs_host *h, const struct root *l,
+			   const struct fs_launch *at, struct err *e)
+{
+	int r = shop_enter(h->shop);
+	if (r < 0)
+		return err_set_errno(e, r, "entering the mount namespace for layers");
+
+	r = shop_place(h->shop, l->mask, "mask");
+	if (r == 0)
+		r = shop_place(h->shop, l->lower, "lower");
+	if (r == 0)
+		r = shop_place(h->shop, l->upper, "upper");
+	r = r < 0 ? err_set_errno(e, r, "attaching the layers") : overlay(p, l, at, e);
+	shop_remove(h->shop, l->mask);
+	shop_remove(h->shop, l->lower);
+	shop_remove(h->shop, l->upper);
+	shop_leave(h->shop);
+	return r;
+}
+
 int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch *at,
 	      struct root *l, struct err *e)
 {
@@ -291,7 +323,7 @@ int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch
 	if (r < 0 || plain)
 		return r < 0 ? r : TAKE_FD(l->lower);
 	r = top_layer(p, h, at, l, e);
-	return r < 0 ? r : overlay(p, l, at, e);
+	return r < 0 ? r : overlay_in_shop(p, h, l, at, e);
 }
 
 void root_done(struct root *l)

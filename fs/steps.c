@@ -99,7 +99,7 @@ static int step_dev(struct build *b, const struct fs_op *o)
 			return fd;
 		r = mnt_change(fd, 0, b->at->userns_fd);
 	} else {
-		fd = clone_mapped(b->h->dev_fd, "", MOUNT_ATTR_RDONLY, b->at->userns_fd);
+		fd = clone_kept(b->h, b->h->dev_fd, "", MOUNT_ATTR_RDONLY, b->at->userns_fd);
 		r = fd < 0 ? fd : 0;
 	}
 	if (r < 0)
@@ -199,8 +199,8 @@ static int step_file(struct build *b, const struct fs_op *o)
 	if (!s)
 		return no_room(b);
 
-	int fd = clone_mapped(b->files_fd, o->target + 1, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
-			      b->at->userns_fd);
+	int fd = clone_kept(b->h, b->files_fd, o->target + 1, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+			    b->at->userns_fd);
 	if (fd < 0)
 		return err_set_errno(b->e, fd, "cloning the made %s", o->target);
 	return give(b, &s->fd, fd);
@@ -257,13 +257,13 @@ static int give_void(struct build *b)
 
 	for (size_t i = 0; i < b->p->count; i++)
 		hides |= b->p->ops[i].kind == FS_OP_HIDE;
-	int r = give(b, &v->empty_fd, mnt_clone(b->h->void_fd, "empty"));
+	int r = give(b, &v->empty_fd, clone_kept(b->h, b->h->void_fd, "empty", 0, -1));
 	if (r == 0)
-		r = give(b, &v->empty_file_fd, mnt_clone(b->h->void_fd, "file"));
+		r = give(b, &v->empty_file_fd, clone_kept(b->h, b->h->void_fd, "file", 0, -1));
 	if (r == 0 && hides)
-		r = give(b, &v->hide_fd, mnt_clone(b->h->void_fd, "dir"));
+		r = give(b, &v->hide_fd, clone_kept(b->h, b->h->void_fd, "dir", 0, -1));
 	if (r == 0 && hides)
-		r = give(b, &v->hide_file_fd, mnt_clone(b->h->void_fd, "file"));
+		r = give(b, &v->hide_file_fd, clone_kept(b->h, b->h->void_fd, "file", 0, -1));
 	return r < 0 ? err_set_errno(b->e, r, "cloning the empty stand-ins") : 0;
 }
 
@@ -279,7 +279,10 @@ static int make_files(struct build *b)
 	mnt_option_add(&request, "size", "1M");
 	mnt_option_add(&request, "nr_inodes", "16");
 	b->files_fd = mnt_make(&request, b->e);
-	return b->files_fd < 0 ? b->files_fd : root_write_files(b->p, b->files_fd, &etc, b->e);
+	int r = b->files_fd < 0 ? b->files_fd : root_write_files(b->p, b->files_fd, &etc, b->e);
+	if (r == 0 && (r = shop_keep(b->h->shop, b->files_fd)) < 0)
+		r = err_set_errno(b->e, r, "keeping the made files");
+	return r;
 }
 
 static int build(struct build *b)
@@ -318,6 +321,7 @@ int fs_steps(const struct fs_plan *p, struct fs_host *h, const struct fs_launch 
 	if (r < 0)
 		return err_set_errno(e, r, "making the view");
 	r = build(&b);
+	shop_drop(h->shop, b.files_fd);
 	b.files_fd = fd_close(b.files_fd);
 	return r;
 }

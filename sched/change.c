@@ -92,11 +92,31 @@ static int lower_v2(const struct change *c, const struct cg_tree *t, uint64_t wa
 	return r;
 }
 
+/* The kernel gives up after a few rounds even while it makes headway: go on as long as it does. */
+static int lower_v1(const struct change *c, const struct cg_tree *t, uint64_t wanted,
+		    const char *value)
+{
+	uint64_t used = UINT64_MAX, before;
+	int r;
+
+	for (int i = 0; i < RECLAIM_ROUNDS; i++) {
+		r = attribute_write(c->h, c->slot, "memory.max", value, c->e);
+		if (r != -EBUSY)
+			return r;
+		before = used;
+		r = slot_read_u64(t, c->slot, "memory.usage_in_bytes", &used);
+		if (r < 0)
+			return err_set_errno(c->e, r, "reading memory.usage_in_bytes");
+		if (used > wanted && used >= before)
+			break;
+	}
+	return refuse_memory(c, wanted, used);
+}
+
 static int change_memory(const struct change *c, const char *value)
 {
 	const struct cg_tree *t = host_tree(c->h, CG_MEMORY);
-	uint64_t wanted, used = 0;
-	int r;
+	uint64_t wanted;
 
 	if (t == NULL || strcmp(value, "max") == 0)
 		return attribute_write(c->h, c->slot, "memory.max", value, c->e);
@@ -104,11 +124,7 @@ static int change_memory(const struct change *c, const char *value)
 		return err_set(c->e, -EINVAL, "memory.limit: \"%s\"", value);
 	if (t->unified)
 		return lower_v2(c, t, wanted, value);
-	r = attribute_write(c->h, c->slot, "memory.max", value, c->e);
-	if (r != -EBUSY)
-		return r;
-	(void) slot_read_u64(t, c->slot, "memory.usage_in_bytes", &used);
-	return refuse_memory(c, wanted, used);
+	return lower_v1(c, t, wanted, value);
 }
 
 static int change_cpu(const struct change *c, const char *max, const char *burst)

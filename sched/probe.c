@@ -97,3 +97,22 @@ void sched_probe(struct facts *facts)
 	if (h[CG_CORE] != NULL)
 		probe_core(facts, h[CG_CORE]);
 }
+
+int sched_where(const char *controller, char *ret_path, size_t size, bool *ret_v1)
+{
+	struct cg_layout l;
+	int r = cg_layout_read(&l);
+
+	if (r < 0)
+		return r;
+	for (unsigned c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		const struct cg_hierarchy *h = l.of[c] >= 0 ? &l.list[l.of[c]] : NULL;
+
+		if (h == NULL || strcmp(cg_controller_name(c), controller) != 0)
+			continue;
+		(void) snprintf(ret_path, size, "%s", h->mount);
+		*ret_v1 = !h->unified;
+		return 0;
+	}
+	return -ENODEV;
+}

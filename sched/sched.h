@@ -5,6 +5,7 @@
  * daemon was started in). Slots have numbers, not names: a seat's slot exists before its name. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,12 @@
 
 /** Fills facts->sched (reads /proc/self/mountinfo and the controllers' files; makes nothing). */
 void sched_probe(struct facts *facts);
+
+/**
+ * Where a controller lives, by v2's name ("cpu", "io"; "devices", "freezer" on v1 alone; "cgroup2").
+ * @ret_v1 whether that is a v1 hierarchy. @return 0 with the mount point, -ENODEV, -errno.
+ */
+[[nodiscard]] int sched_where(const char *controller, char *ret_path, size_t size, bool *ret_v1);
 
 /** The opened hierarchies and this daemon's directory in each. */
 struct sched_host;
@@ -48,7 +55,8 @@ struct sched_attach {
 void sched_attach_done(struct sched_attach *a);
 /** In the child: moves the calling process into the slot (writes "0"). May wait for RCU on v1. */
 [[nodiscard]] int sched_attach_self(const struct sched_attach *a);
-/** Sends SIGKILL to everything inside, thawing as needed, without waiting for the deaths. */
+/** Sends SIGKILL to everything inside, thawing as needed, without waiting for the deaths. It is the
+ * end of a slot: some kernels kill whatever is cloned into a cgroup that was killed before. */
 [[nodiscard]] int sched_slot_kill(struct sched_host *h, unsigned slot);
 /** Sends any signal to every process inside. */
 [[nodiscard]] int sched_slot_signal(struct sched_host *h, unsigned slot, int sig);

@@ -109,10 +109,15 @@ static void read_cpu(const struct sched_host *h, unsigned slot, struct sched_sta
 
 static void read_memory_v1(const struct cg_tree *t, unsigned slot, struct sched_stats *s)
 {
+	uint64_t swap_hits;
+
 	number(t, slot, "memory.usage_in_bytes", &s->memory_bytes);
 	number(t, slot, "memory.max_usage_in_bytes", &s->memory_peak_bytes);
 	number(t, slot, "memory.limit_in_bytes", &s->memory_limit_bytes);
+	/* With little or no swap allowed it is memory+swap that is hit first. */
 	number(t, slot, "memory.failcnt", &s->memory_limit_hits);
+	number(t, slot, "memory.memsw.failcnt", &swap_hits);
+	s->memory_limit_hits += swap_hits;
 	FIELDS(t, slot, "memory.stat", { "total_rss", &s->memory_anon_bytes, 0 },
 	       { "total_cache", &s->memory_file_bytes, 0 }, { "total_swap", &s->swap_bytes, 0 });
 	FIELDS(t, slot, "memory.oom_control", { "oom_kill", &s->oom_kills, 0 });

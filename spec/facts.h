@@ -21,6 +21,7 @@ struct facts {
 		bool idmap_tmpfs; /* 6.3 */
 		bool idmap_overlay; /* overlay accepts idmapped layers (5.19) */
 		bool overlay;
+		bool detached; /* overlay and open_tree take detached mounts (6.15); else a detour */
 		bool loop;
 		bool project_quota; /* of the file system that holds the state directory */
 	} fs;

@@ -123,7 +123,7 @@ static const struct row rows[] = {
 		TEXT(context.directory),
 		.check = value_check_path,
 		.fallback = "",
-		.allowed = "an absolute path without . and ..",
+		.allowed = "an absolute path, no . or .. in it",
 		.help = "The working directory of the command, in the view. Empty: /.",
 	},
 	{
@@ -202,7 +202,7 @@ static const struct row rows[] = {
 		WORDS(files.hide),
 		.check = value_check_path,
 		.fallback = "",
-		.allowed = "absolute paths without . and ..",
+		.allowed = "absolute paths, no . or .. in them",
 		.help = "Paths whose content the context cannot see; several may stand on one line.",
 	},
 	{
@@ -211,7 +211,7 @@ static const struct row rows[] = {
 		WORDS(files.show),
 		.check = value_check_path,
 		.fallback = "",
-		.allowed = "absolute paths without . and ..",
+		.allowed = "absolute paths, no . or .. in them",
 		.help = "Paths of the host that are shown although root = host masks them as "
 			"secrets.",
 	},

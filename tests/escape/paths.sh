@@ -96,7 +96,7 @@ for how in run "exec sleeper"; do
 done
 
 # --- CVE-2019-5736: the program that enters ---
-sums() { sha256sum "$WARDD" "$WARDCTL" "$BUILD/ward-init" | sha256sum; }
+sums() { sha256sum "$WARDD" "$WARDCTL" "${WARD_INIT:-$BUILD/ward-init}" | sha256sum; }
 programs=$(sums)
 in_ctx sleeper 'printf "#!/proc/self/exe\n" >/tmp/trap; chmod 755 /tmp/trap'
 run_ctl exec sleeper -- /tmp/trap

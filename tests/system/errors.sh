@@ -14,7 +14,7 @@ refused 'bad\.ini:2: .*cpu\.limit.*' "a value of the wrong kind" <<-'END'
 	[cpu]
 	limit = fast
 END
-refused 'bad\.ini:3: .*memory\.limti.*memory\.limit' "a misspelt key" <<-'END'
+refused 'bad\.ini:3: .*memory\.limti.*limit' "a misspelt key" <<-'END'
 	[memory]
 	swap = 0
 	limti = 64M

@@ -103,7 +103,7 @@ static bool mount_debugfs(void)
 			bool own = strcmp(types[i], "bpf") == 0 ||
 				   strcmp(types[i], "binfmt_misc") == 0;
 			(void) umount2("/mnt", MNT_DETACH);
-			if (!own || geteuid() != 0) {
+			if (!own) {
 				say("mounted %s", types[i]);
 				return true;
 			}

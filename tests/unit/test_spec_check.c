@@ -1,0 +1,150 @@
+/* The rules across keys: each refuses what it is for, with the line when it is known. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "spec/spec.h"
+
+#define COMMAND "[context]\ncommand = /bin/true\n"
+
+/* Reads and checks; `line` NULL: all is well. */
+static void expect(const char *text, const char *line)
+{
+	struct spec_errors errors = { 0 };
+	struct spec s;
+
+	assert_int_equal(spec_init(&s, "t"), 0);
+	int r = spec_read_ini(&s, text, strlen(text), "t.ini", &errors);
+	if (r < 0)
+		fail_msg("%s", errors.lines.items[0]);
+	r = spec_check(&s, "t.ini", &errors);
+	if (line) {
+		assert_int_equal(r, -EINVAL);
+		assert_string_equal(errors.lines.items[0], line);
+		assert_int_equal(errors.lines.count, 1);
+	} else if (r < 0) {
+		fail_msg("%s", errors.lines.items[0]);
+	}
+	spec_errors_done(&errors);
+	spec_done(&s);
+}
+
+static void test_command_and_init(void **state)
+{
+	(void) state;
+	expect(COMMAND, NULL);
+	expect("[context]\ninit = /sbin/init\n", NULL);
+	expect("", "t.ini: context.command: is missing; allowed without one: init = PATH, as in "
+		   "/sbin/init");
+	expect("[context]\ncommand = ''\n",
+	       "t.ini:2: context.command: its first word, the program, is empty");
+	expect("[context]\ninit = /sbin/init\ncommand = x\n",
+	       "t.ini:3: context.command: is not run when init is a path; allowed with a command: "
+	       "init = fake, none");
+	expect("[context]\ninit = /sbin/init\nuser = x\n",
+	       "t.ini:3: context.user: does not apply when init is a path, which runs as root");
+}
+
+static void test_environment(void **state)
+{
+	(void) state;
+	expect(COMMAND "environment = A=1 AB=2\n", NULL);
+	expect(COMMAND "environment = A=1\nenvironment = AB=2 A=3\n",
+	       "t.ini:4: context.environment: A is set twice");
+}
+
+static void test_root_and_mode(void **state)
+{
+	(void) state;
+	expect(COMMAND "[files]\nroot = /srv/x\nmode = read-write\n", NULL);
+	expect(COMMAND "[files]\nupper = kept:1G\n", NULL);
+	expect(COMMAND "[files]\nroot = /\n",
+	       "t.ini:4: files.root: \"/\" is this host itself; allowed: host, which masks its "
+	       "secrets, or a directory below /");
+	expect(COMMAND "[files]\nmode = read-write\n",
+	       "t.ini:4: files.mode: read-write would give the host's root away; allowed with root = "
+	       "host: cow, read-only");
+	expect(COMMAND "[files]\nmode = read-only\nupper = kept:1G\n",
+	       "t.ini:5: files.upper: a kept upper has no use without mode = cow");
+	expect(COMMAND "[files]\nroot = /srv/x\nshow = /root\n",
+	       "t.ini:5: files.show: only root = host masks paths that could be shown");
+}
+
+static void test_places(void **state)
+{
+	(void) state;
+	expect(COMMAND "[files]\nbind = /procx:/system\nhide = /root\n", NULL);
+	expect(COMMAND "[files]\nbind = /srv:/\n",
+	       "t.ini:4: files.bind: \"/\" is the root; allowed: paths below it");
+	expect(COMMAND "[files]\nbind = /a\nbind = /srv:/proc/sys\n",
+	       "t.ini:5: files.bind: \"/proc/sys\": /proc is made by Ward");
+	expect(COMMAND "[files]\ntmpfs = /sys:1M\n",
+	       "t.ini:4: files.tmpfs: \"/sys\": /sys is made by Ward");
+	expect(COMMAND "[files]\nhide = /a /\n",
+	       "t.ini:4: files.hide: \"/\" is the root; allowed: paths below it");
+	expect(COMMAND "[files]\nbind = /a:/x\nbind = /b:/x\n",
+	       "t.ini:5: files.bind: the target \"/x\" is bound twice");
+	expect(COMMAND "[files]\ntmpfs = /x:1M\ntmpfs = /x:2M\n",
+	       "t.ini:5: files.tmpfs: the target \"/x\" is given twice");
+	expect(COMMAND "[files]\nbind = /a:/x\ntmpfs = /x:2M\n",
+	       "t.ini:5: files.tmpfs: the target \"/x\" is a bind's too");
+	expect(COMMAND "[files]\nhide = /x\nshow = /y /x\n",
+	       "t.ini:5: files.show: \"/x\" is hidden too");
+	expect(COMMAND "[files]\ndevice = /dev/kvm /dev/fuse\ndevice = /dev/kvm\n",
+	       "t.ini:5: files.device: \"/dev/kvm\" is given twice");
+}
+
+static void test_limits(void **state)
+{
+	(void) state;
+	expect(COMMAND "[cpu]\nlimit = 50%\nburst = 500ms\n[memory]\nlimit = 1G\nreserve = 1G\n",
+	       NULL);
+	expect(COMMAND "[cpu]\nburst = 1ms\n",
+	       "t.ini:4: cpu.burst: there is no cpu.limit to burst above");
+	expect(COMMAND "[cpu]\nlimit = 5%\nburst = 60ms\n",
+	       "t.ini:5: cpu.burst: 60ms is more than cpu.limit grants in a second; allowed: at most "
+	       "50ms");
+	expect(COMMAND "[memory]\nlimit = 64M\nreserve = 65M\n",
+	       "t.ini:5: memory.reserve: 65M is more than memory.limit; allowed: at most 64M");
+	expect(COMMAND "[process]\nrlimit = nofile 1\nrlimit = stack 8M\nrlimit = nofile 2\n",
+	       "t.ini:6: process.rlimit: this resource is limited twice");
+	expect(COMMAND "[io]\nlimit = /dev/a read 1B/s\nlimit = /dev/a write 1B/s\n",
+	       "t.ini:5: io.limit: \"/dev/a\" is limited twice");
+}
+
+static void test_without_lines_the_entry_is_named(void **state)
+{
+	struct spec_errors errors = { 0 };
+	struct spec s;
+
+	(void) state;
+	assert_int_equal(spec_init(&s, "t"), 0);
+	assert_int_equal(spec_set(&s, "files.bind", "/a:/x\n/b:/y\n/c:/x", NULL), 0);
+	assert_int_equal(spec_check(&s, "spec", &errors), -EINVAL);
+	assert_int_equal(errors.lines.count, 2);
+	assert_string_equal(errors.lines.items[0],
+			    "spec: context.command: is missing; allowed without one: init = PATH, as "
+			    "in /sbin/init");
+	assert_string_equal(errors.lines.items[1],
+			    "spec: files.bind[2]: the target \"/x\" is bound twice");
+	spec_errors_done(&errors);
+	spec_done(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_command_and_init),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_root_and_mode),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_without_lines_the_entry_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

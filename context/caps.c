@@ -62,7 +62,8 @@ static int set_ids(const struct user_identity *u, struct err *e)
 		return err_set_errno(e, r, "setting group %u", u->gid);
 	}
 	r = sys(setresuid(u->uid, u->uid, u->uid));
-	return r < 0 ? err_set_errno(e, r, "setting user %u (is it in the context's range?)", u->uid)
+	return r < 0 ? err_set_errno(e, r, "setting user %u (is it in the context's range?)",
+				     u->uid)
 		     : 0;
 }
 

@@ -98,7 +98,7 @@ static int fill_environment(struct command *c, const struct context_plan *p,
 			    const struct command_request *q, struct arena *arena)
 {
 	/* The last only with a terminal. */
-	const char *own[ENV_OWN] = { "PATH=" PLAN_PATH, "container=ward", "TERM=xterm-256color" };
+	const char *own[ENV_OWN] = { ("PATH=" PLAN_PATH), "container=ward", "TERM=xterm-256color" };
 	static const struct strv none = { 0 };
 	const struct strv *extra = q->extra ? q->extra : &none;
 	const char *entry;
@@ -118,7 +118,8 @@ static int fill_environment(struct command *c, const struct context_plan *p,
 
 		if (i < ENV_OWN) {
 			entry = i == 2 && !q->io->terminal ? NULL : own[i];
-			if (!entry || overridden(entry, p->environment.items, p->environment.count)) {
+			if (!entry ||
+			    overridden(entry, p->environment.items, p->environment.count)) {
 				continue;
 			}
 		} else {
@@ -283,4 +284,3 @@ int command_prepare(struct command *c, const struct context_plan *p, struct cont
 	r = add_steps(steps, c, p);
 	return r < 0 ? err_set_errno(e, r, "preparing the command's steps") : 0;
 }
-

@@ -113,8 +113,8 @@ static void emit_tree(struct output *o, size_t from, size_t to)
 		}
 		memmove(&o->code[at + 2], &o->code[at + 1], distance * sizeof(*o->code));
 		o->code[at].jf = 1;
-		o->code[at + 1] = (struct sock_filter) BPF_STMT(BPF_JMP | BPF_JA,
-								(uint32_t) distance);
+		o->code[at + 1] =
+			(struct sock_filter) BPF_STMT(BPF_JMP | BPF_JA, (uint32_t) distance);
 	} else if (!o->full) {
 		o->code[at].jt = (uint8_t) distance;
 	}

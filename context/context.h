@@ -23,10 +23,10 @@ void context_probe(struct facts *facts);
 /* --- plan --- */
 
 enum context_ns { /* bits */
-	CONTEXT_NS_USER = 1,
-	CONTEXT_NS_NET = 2,
-	CONTEXT_NS_TIME = 4,
-	/* pid, mount, ipc, uts and cgroup are always there */
+		  CONTEXT_NS_USER = 1,
+		  CONTEXT_NS_NET = 2,
+		  CONTEXT_NS_TIME = 4,
+		  /* pid, mount, ipc, uts and cgroup are always there */
 };
 
 struct context_plan; /* namespaces, ids, capabilities, filter, rlimits, argv ... resolved data */
@@ -44,8 +44,8 @@ struct context_host; /* ward-init as a sealed memfd, compiled seccomp filters by
  * @ids_first/@ids_total the host ids that `ids = auto` hands out, 65536 a context.
  */
 [[nodiscard]] int context_host_new(const char *init_path, const char *profile_dir,
-				   uint32_t ids_first, uint32_t ids_total, struct context_host **ret,
-				   struct err *e);
+				   uint32_t ids_first, uint32_t ids_total,
+				   struct context_host **ret, struct err *e);
 void context_host_free(struct context_host *h);
 /** Marks a range as taken (a re-adopted context's) or gives it back. */
 [[nodiscard]] int context_ids_claim(struct context_host *h, uint32_t first, uint32_t count);
@@ -93,7 +93,7 @@ enum seat_event {
 	SEAT_WAIT, /* nothing yet */
 	SEAT_PARKED, /* ready for an order */
 	SEAT_TERMINAL, /* the pty's master has come: ret_fd */
-	SEAT_STARTED, /* the command and process 1 have exec'ed: the context runs; the arena may go */
+	SEAT_STARTED, /* the command and process 1 have exec'ed: the context runs */
 	SEAT_FAILED /* `e` says which step and why; not_found/not_executable by errno of "exec" */
 };
 /** Reads one report (non-blocking). @ret_fd only with SEAT_TERMINAL, owned by the caller. */
@@ -129,7 +129,7 @@ struct context_exec {
 	char *user, *directory;
 	struct context_stdio io; /* borrowed for the call */
 	const struct seat_enter *enter; /* into the context's cgroup slot */
-	uint32_t ids_first; /* the host's id of the context's root: pipes in `io` are given to it; or 0 */
+	uint32_t ids_first; /* the host's id of its root, to give pipes in `io` to; or 0 */
 };
 /**
  * Starts a process inside the context with its namespaces, view, filter and capabilities.

@@ -31,7 +31,7 @@ struct exec_child {
 /** Leaves the socket, the target and the command's streams open. */
 static int keep_descriptors(const struct exec_child *c)
 {
-	int keep[5] = { c->sock, c->request->target_pidfd };
+	int keep[6] = { c->sock, c->request->target_pidfd };
 	size_t n = 2;
 
 	for (int i = 0; i < 3; i++) {
@@ -84,8 +84,8 @@ static int exec_child_prepare(const struct exec_child *c)
 	return 0;
 }
 
-static int exec_clone(struct context_host *h, struct seat_private *p,
-		      const struct context_exec *x, struct exec_child *c, struct err *e)
+static int exec_clone(struct context_host *h, struct seat_private *p, const struct context_exec *x,
+		      struct exec_child *c, struct err *e)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -153,8 +153,8 @@ static int exec_prepare(struct context_host *h, const struct context_plan *p,
 	return r;
 }
 
-int context_exec(struct context_host *h, const struct context_plan *p,
-		 const struct context_exec *x, struct seat **ret, struct err *e)
+int context_exec(struct context_host *h, const struct context_plan *p, const struct context_exec *x,
+		 struct seat **ret, struct err *e)
 {
 	_cleanup_close_ int child_sock = -1;
 	struct seat_private *seat = NULL;
@@ -164,7 +164,7 @@ int context_exec(struct context_host *h, const struct context_plan *p,
 	if (r == 0) {
 		r = seat_alloc(&seat, &child_sock, e);
 	}
-	if (r < 0) {
+	if (r < 0 || !seat) {
 		return r;
 	}
 	r = exec_prepare(h, p, x, seat, &c.command, e);

@@ -84,7 +84,8 @@ int context_host_new(const char *init_path, const char *profile_dir, uint32_t id
 	}
 	if (r == 0) {
 		h->self_pidfd = proc_pidfd_open(getpid());
-		r = h->self_pidfd < 0 ? err_set_errno(e, h->self_pidfd, "opening our own pidfd") : 0;
+		r = h->self_pidfd < 0 ? err_set_errno(e, h->self_pidfd, "opening our own pidfd")
+				      : 0;
 	}
 	if (r == 0) {
 		r = filters_init(&h->filters, profile_dir, e);

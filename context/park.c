@@ -48,36 +48,35 @@ static void sort(int *fds, size_t n)
 
 int seat_child_keep(int *keep, size_t n)
 {
-	sort(keep, n);
-	if (n > 0 && keep[0] < 3) {
-		return -EBADF; /* the daemon must keep 0, 1 and 2 open */
-	}
-	return fd_close_others(keep, n);
-}
-
-/** Leaves the socket, ward-init and the time offsets open, and /dev/null as 0, 1 and 2. */
-static int drop_descriptors(struct seat_child *c)
-{
-	int keep[4];
-	size_t n = 0;
 	int null = sys(open("/dev/null", O_RDWR | O_CLOEXEC));
 	int r;
 
 	if (null < 0) {
 		return null;
 	}
-	keep[n++] = c->sock;
-	keep[n++] = c->init_fd;
 	keep[n++] = null;
-	if (c->shared->timens_fd >= 0) {
-		keep[n++] = c->shared->timens_fd;
+	sort(keep, n);
+	if (keep[0] < 3) {
+		return -EBADF; /* the daemon must keep 0, 1 and 2 open */
 	}
-	r = seat_child_keep(keep, n);
+	r = fd_close_others(keep, n);
 	for (int fd = 0; r >= 0 && fd < 3; fd++) {
 		r = sys(dup3(null, fd, O_CLOEXEC));
 	}
 	fd_close(null);
 	return r < 0 ? r : 0;
+}
+
+/** Leaves the socket, ward-init and the time offsets open. */
+static int drop_descriptors(const struct seat_child *c)
+{
+	int keep[4] = { c->sock, c->init_fd };
+	size_t n = 2;
+
+	if (c->shared->timens_fd >= 0) {
+		keep[n++] = c->shared->timens_fd;
+	}
+	return seat_child_keep(keep, n);
 }
 
 static int make_namespaces(const struct seat_child *c)

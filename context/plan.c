@@ -31,18 +31,20 @@ static int plan_ids(struct context_plan *p, const struct spec *s, const struct f
 		return 0;
 	}
 	if (!f->context.user_ns) {
-		return err_set(e, -EOPNOTSUPP,
-			       "process.ids: this host makes no user namespaces; only \"none\" works");
+		return err_set(
+			e, -EOPNOTSUPP,
+			"process.ids: this host makes no user namespaces; only \"none\" works");
 	}
 	p->namespaces |= CONTEXT_NS_USER;
 	if (s->process.ids == SPEC_IDS_RANGE) {
 		uint32_t first = s->process.ids_first, count = s->process.ids_count;
 
 		if (first == 0 || count == 0 || count > UINT32_MAX - first) {
-			return err_set(e, -EINVAL,
-				       "process.ids %u:%u: must not hold the host's root and must end "
-				       "below 4294967295",
-				       first, count);
+			return err_set(
+				e, -EINVAL,
+				"process.ids %u:%u: must not hold the host's root and must end "
+				"below 4294967295",
+				first, count);
 		}
 		p->ids_first = first;
 		p->ids_count = count;
@@ -61,7 +63,8 @@ static int plan_caps(struct context_plan *p, const struct spec *s, const struct 
 	uint64_t known, usual;
 
 	if (f->context.last_cap > 63) {
-		return err_set(e, -EINVAL, "this host knows %u capabilities; at most 64 are handled",
+		return err_set(e, -EINVAL,
+			       "this host knows %u capabilities; at most 64 are handled",
 			       f->context.last_cap + 1);
 	}
 	if (spec_init(&defaults, "") < 0) {
@@ -115,9 +118,9 @@ static int plan_limits(struct context_plan *p, const struct spec *s)
 	p->rlimit_count = n;
 	if (!nofile) {
 		/* The daemon's own soft limit is high, and not for others. */
-		p->rlimits[p->rlimit_count++] = (struct spec_rlimit){
-			.resource = RLIMIT_NOFILE, .soft = NOFILE_SOFT, .hard = PLAN_KEEP_HARD
-		};
+		p->rlimits[p->rlimit_count++] = (struct spec_rlimit){ .resource = RLIMIT_NOFILE,
+								      .soft = NOFILE_SOFT,
+								      .hard = PLAN_KEEP_HARD };
 	}
 	return 0;
 }
@@ -164,7 +167,8 @@ static int plan_fill(struct context_plan *p, const struct spec *s, const struct 
 		p->namespaces |= CONTEXT_NS_TIME;
 	}
 	if (p->init == SPEC_INIT_PATH ? !p->init_path : p->command.count == 0) {
-		return err_set(e, -EINVAL, "context.command: nothing to run; name a command or an init");
+		return err_set(e, -EINVAL,
+			       "context.command: nothing to run; name a command or an init");
 	}
 	r = plan_ids(p, s, f, e);
 	if (r == 0) {

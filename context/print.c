@@ -43,14 +43,22 @@ static void print_limit(struct buf *out, uint64_t v)
 static const char *limit_name(int resource)
 {
 	static const char *const names[RLIMIT_NLIMITS] = {
-		[RLIMIT_AS] = "as",		    [RLIMIT_CORE] = "core",
-		[RLIMIT_CPU] = "cpu",		    [RLIMIT_DATA] = "data",
-		[RLIMIT_FSIZE] = "fsize",	    [RLIMIT_LOCKS] = "locks",
-		[RLIMIT_MEMLOCK] = "memlock",	    [RLIMIT_MSGQUEUE] = "msgqueue",
-		[RLIMIT_NICE] = "nice",		    [RLIMIT_NOFILE] = "nofile",
-		[RLIMIT_NPROC] = "nproc",	    [RLIMIT_RSS] = "rss",
-		[RLIMIT_RTPRIO] = "rtprio",	    [RLIMIT_RTTIME] = "rttime",
-		[RLIMIT_SIGPENDING] = "sigpending", [RLIMIT_STACK] = "stack",
+		[RLIMIT_AS] = "as",
+		[RLIMIT_CORE] = "core",
+		[RLIMIT_CPU] = "cpu",
+		[RLIMIT_DATA] = "data",
+		[RLIMIT_FSIZE] = "fsize",
+		[RLIMIT_LOCKS] = "locks",
+		[RLIMIT_MEMLOCK] = "memlock",
+		[RLIMIT_MSGQUEUE] = "msgqueue",
+		[RLIMIT_NICE] = "nice",
+		[RLIMIT_NOFILE] = "nofile",
+		[RLIMIT_NPROC] = "nproc",
+		[RLIMIT_RSS] = "rss",
+		[RLIMIT_RTPRIO] = "rtprio",
+		[RLIMIT_RTTIME] = "rttime",
+		[RLIMIT_SIGPENDING] = "sigpending",
+		[RLIMIT_STACK] = "stack",
 	};
 	bool known = resource >= 0 && resource < (int) ARRAY_SIZE(names) && names[resource];
 

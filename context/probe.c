@@ -72,8 +72,8 @@ void context_probe(struct facts *facts)
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	facts->context.user_ns = can_unshare(CLONE_NEWUSER);
-	facts->context.time_ns = can_unshare(CLONE_NEWTIME) &&
-				 access("/proc/self/timens_offsets", F_OK) == 0;
+	facts->context.time_ns =
+		can_unshare(CLONE_NEWTIME) && access("/proc/self/timens_offsets", F_OK) == 0;
 	facts->context.seccomp = have_seccomp();
 	facts->context.close_range = syscall(SYS_close_range, ~0U, ~0U, 0) == 0;
 	facts->context.pidfd = have_pidfd();

@@ -29,14 +29,10 @@ static const struct {
 	const char *name;
 	int value;
 } errnos[] = {
-	{ "EPERM", EPERM },
-	{ "ENOSYS", ENOSYS },
-	{ "EACCES", EACCES },
-	{ "EINVAL", EINVAL },
-	{ "ENOENT", ENOENT },
-	{ "ENODEV", ENODEV },
-	{ "EOPNOTSUPP", EOPNOTSUPP },
-	{ "EAFNOSUPPORT", EAFNOSUPPORT },
+	{ "EPERM", EPERM },	      { "ENOSYS", ENOSYS },
+	{ "EACCES", EACCES },	      { "EINVAL", EINVAL },
+	{ "ENOENT", ENOENT },	      { "ENODEV", ENODEV },
+	{ "EOPNOTSUPP", EOPNOTSUPP }, { "EAFNOSUPPORT", EAFNOSUPPORT },
 };
 
 /* Newer than the library of our build hosts. From 424 on a number is the same everywhere. */
@@ -44,12 +40,12 @@ static const struct {
 	const char *name;
 	int number;
 } new_calls[] = {
-	{ "cachestat", 451 },	      { "fchmodat2", 452 },	{ "map_shadow_stack", 453 },
-	{ "futex_wake", 454 },	      { "futex_wait", 455 },	{ "futex_requeue", 456 },
-	{ "statmount", 457 },	      { "listmount", 458 },	{ "lsm_get_self_attr", 459 },
+	{ "cachestat", 451 },	      { "fchmodat2", 452 },	   { "map_shadow_stack", 453 },
+	{ "futex_wake", 454 },	      { "futex_wait", 455 },	   { "futex_requeue", 456 },
+	{ "statmount", 457 },	      { "listmount", 458 },	   { "lsm_get_self_attr", 459 },
 	{ "lsm_set_self_attr", 460 }, { "lsm_list_modules", 461 }, { "mseal", 462 },
-	{ "setxattrat", 463 },	      { "getxattrat", 464 },	{ "listxattrat", 465 },
-	{ "removexattrat", 466 },     { "open_tree_attr", 467 }, { "file_getattr", 468 },
+	{ "setxattrat", 463 },	      { "getxattrat", 464 },	   { "listxattrat", 465 },
+	{ "removexattrat", 466 },     { "open_tree_attr", 467 },   { "file_getattr", 468 },
 	{ "file_setattr", 469 },
 };
 
@@ -86,8 +82,10 @@ static int parse_errno(struct parser *s, uint32_t *ret)
 			return 0;
 		}
 	}
-	return wrong(s, "after errno: must be EPERM, ENOSYS, EACCES, EINVAL, ENOENT, ENODEV, "
-			"EOPNOTSUPP or EAFNOSUPPORT, not", word ? word : "");
+	return wrong(s,
+		     "after errno: must be EPERM, ENOSYS, EACCES, EINVAL, ENOENT, ENODEV, "
+		     "EOPNOTSUPP or EAFNOSUPPORT, not",
+		     word ? word : "");
 }
 
 /** @return the number, -ENOENT when this architecture lacks it, or -EINVAL. */

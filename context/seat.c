@@ -164,7 +164,7 @@ int seat_new(struct context_host *h, const struct seat_kind *kind, const struct 
 		return r;
 	}
 	r = seat_alloc(&p, &child_sock, e);
-	if (r < 0) {
+	if (r < 0 || !p) {
 		return r;
 	}
 	p->seat.kind = *kind;
@@ -276,7 +276,8 @@ int seat_launch(struct seat *s, struct step_list *steps, struct err *e)
 	int r;
 
 	if (!p->shared->launch || p->launched) {
-		return err_set(e, -EINVAL, "launching: the seat has no command, or has one already");
+		return err_set(e, -EINVAL,
+			       "launching: the seat has no command, or has one already");
 	}
 	for (size_t i = 0; i < steps->fd_count; i++) {
 		fds[i] = *steps->fd_slots[i];

@@ -59,7 +59,10 @@ _Noreturn void launch_run(struct seat_child *c);
 _Noreturn void seat_child_fail(struct seat_shared *shared);
 /** What every child does first: cannot be traced or dumped, dies with the daemon. */
 [[nodiscard]] int seat_child_guard(void);
-/** Closes all but these (sorted here). @return 0 or -errno. */
+/**
+ * Closes all but these (above 2) and makes 0, 1 and 2 /dev/null, close-on-exec, so that nothing
+ * opened later lands there. @keep has room for one more and is sorted. @return 0 or -errno.
+ */
 [[nodiscard]] int seat_child_keep(int *keep, size_t n);
 /** Becomes uid and gid 0 of the user namespace, without further groups; guards again. */
 [[nodiscard]] int seat_child_root(void);

@@ -41,15 +41,6 @@ static int put_streams(const int from[3])
 	return 0;
 }
 
-/** Above 2, where it is in nobody's way. */
-static int open_null(void)
-{
-	_cleanup_close_ int fd =
-		sys(open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-
-	return fd < 0 || fd > 2 ? TAKE_FD(fd) : sys(fcntl(fd, F_DUPFD_CLOEXEC, 3));
-}
-
 int command_streams(void *arg, struct err *e)
 {
 	struct command *c = arg;
@@ -65,7 +56,7 @@ int command_streams(void *arg, struct err *e)
 			continue;
 		}
 		if (null < 0) {
-			null = open_null();
+			null = sys(open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
 		}
 		if (null < 0) {
 			r = null;

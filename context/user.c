@@ -151,7 +151,7 @@ static int match_user(char *line, const char *want, bool numeric, uint32_t numbe
 	char *gid_text = field(&rest, ':');
 	char *gecos = field(&rest, ':');
 	char *home = field(&rest, ':');
-	uint32_t uid, gid;
+	uint32_t uid = 0, gid = 0;
 	int match;
 
 	(void) password;

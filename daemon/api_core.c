@@ -47,8 +47,16 @@ struct context *api_context(struct http_request *r)
 	struct context *c = manager_find(api_of(r)->manager, r->name);
 
 	if (!c) {
-		(void) err_set(&r->err, -ENOENT, "%s: no such context", r->name);
-		http_reply_error(r, 404, &r->err, NULL);
+		struct spec_errors errors = {};
+
+		if (manager_explain(api_of(r)->manager, r->name, &errors) == -EINVAL) {
+			(void) err_set(&r->err, -EINVAL, "%s: its file has errors", r->name);
+			http_reply_error(r, 400, &r->err, &errors);
+		} else {
+			(void) err_set(&r->err, -ENOENT, "%s: no such context", r->name);
+			http_reply_error(r, 404, &r->err, NULL);
+		}
+		spec_errors_done(&errors);
 	}
 	return c;
 }

@@ -81,6 +81,8 @@ struct context {
 	struct spec *active; /* what it was started with; NULL when stopped */
 	enum life_state state;
 	bool throwaway; /* forgotten when it ends */
+	bool broken; /* its file has errors now: it does not start */
+	bool ending; /* inside ending_finish(): not to be removed meanwhile */
 
 	/* while not stopped */
 	unsigned slot;
@@ -111,6 +113,7 @@ struct manager {
 	struct sched_host *sched;
 	struct context_host *host;
 	struct events *events;
+	struct timespec config_mtime; /* of the directory, when it was last read */
 	void *by_name; /* tsearch(3) tree of struct context */
 	size_t context_count;
 	struct seat_pool pool;
@@ -129,7 +132,9 @@ struct context *registry_add(struct manager *m, const char *name);
 void registry_remove(struct manager *m, struct context *c);
 void registry_done(struct manager *m);
 /** Forgets stopped contexts that no file declares. */
-void registry_prune(struct manager *m);
+void registry_drop_undeclared(struct manager *m);
+/** As manager_each(), without looking at the files first. */
+void registry_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 /** Reads every *.ini; errors are logged, the rest is kept. */
 void registry_read_config(struct manager *m);
 /** Makes a name that is not taken: "run-N". */

@@ -107,8 +107,8 @@ static bool look_cgroup2(struct look *l)
 	if (sched_where("cgroup2", path, sizeof(path), &v1) < 0)
 		return false;
 	say(l, "%s, %s", path,
-	    l->facts->sched.layout == FACTS_CGROUP_V2 ? "the only hierarchy" :
-							"beside v1 hierarchies (hybrid)");
+	    l->facts->sched.layout == FACTS_CGROUP_V2 ? "the only hierarchy"
+						      : "beside v1 hierarchies (hybrid)");
 	return true;
 }
 
@@ -119,9 +119,9 @@ static bool look_clone_into(struct look *l)
 		       (f->kernel.major > 5 || (f->kernel.major == 5 && f->kernel.minor >= 7));
 
 	if (present)
-		say(l, "%s", f->sched.clone_into ?
-				     "processes are born in their cgroup" :
-				     "cgroup2 only; parked seats enter the v1 hierarchies");
+		say(l, "%s",
+		    f->sched.clone_into ? "processes are born in their cgroup"
+					: "cgroup2 only; parked seats enter the v1 hierarchies");
 	return present;
 }
 
@@ -184,9 +184,10 @@ static bool look_freezer(struct look *l)
 static bool look_reclaim(struct look *l)
 {
 	if (l->facts->sched.memory_reclaim)
-		say(l, "%s", l->facts->sched.layout == FACTS_CGROUP_V2 ?
-				     "memory.reclaim" :
-				     "lowering a v1 limit reclaims by itself");
+		say(l, "%s",
+		    l->facts->sched.layout == FACTS_CGROUP_V2
+			    ? "memory.reclaim"
+			    : "lowering a v1 limit reclaims by itself");
 	return l->facts->sched.memory_reclaim;
 }
 
@@ -361,8 +362,10 @@ static const struct row rows[] = {
 	{ "context", "cap-sys-resource", FACT(context.cap_sys_resource),
 	  "hard rlimits cannot be raised above the daemon's, OOM scores not lowered" },
 
-	{ "cgroup", "cgroup2", LOOK(look_cgroup2), "no BPF per context, freezing and killing by v1" },
-	{ "cgroup", "clone-into", LOOK(look_clone_into), "processes enter their cgroup by a write" },
+	{ "cgroup", "cgroup2", LOOK(look_cgroup2),
+	  "no BPF per context, freezing and killing by v1" },
+	{ "cgroup", "clone-into", LOOK(look_clone_into),
+	  "processes enter their cgroup by a write" },
 	{ "cgroup", "cpu", LOOK(look_cpu), "no cpu.share, cpu.limit" },
 	{ "cgroup", "cpu-burst", FACT(sched.cpu_burst), "no cpu.burst" },
 	{ "cgroup", "cpuset", LOOK(look_cpuset), "no cpu.cpus, cpu.mems" },
@@ -384,7 +387,8 @@ static const struct row rows[] = {
 
 	{ "network", "net-ns", LOOK(look_net_ns), "only `network = host`" },
 	{ "network", "htb", LOOK(look_htb), "no shaping" },
-	{ "network", "nftables", LOOK(look_nftables), "no address translation for private networks" },
+	{ "network", "nftables", LOOK(look_nftables),
+	  "no address translation for private networks" },
 
 	{ "vm", "kvm", LOOK(look_kvm), "no VM walls: untrusted contexts are refused" },
 

@@ -6,7 +6,7 @@
 
 /** Loads a trivial cgroup program. @return 0 or -errno. */
 int try_bpf_cgroup(void);
-/** Loads a trivial LSM program, its hook's id looked up in the kernel's BTF. @return 0 or -errno. */
+/** Loads a trivial LSM program (its hook's id is in the kernel's BTF). @return 0 or -errno. */
 int try_bpf_lsm(void);
 /** Opens /dev/kvm and makes an empty VM. @return the API version or -errno. */
 int try_kvm(void);

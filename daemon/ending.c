@@ -79,7 +79,7 @@ static void cancel_one(struct context *c, void *arg)
 
 void manager_cancel(struct manager *m, void *arg)
 {
-	manager_each(m, cancel_one, &(struct cancel) { m, arg });
+	registry_each(m, cancel_one, &(struct cancel) { m, arg });
 }
 
 /* --- slots --- */
@@ -274,6 +274,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 	struct manager *m = c->manager;
 	struct session *session = TAKE_PTR(c->session);
 
+	c->ending = true;
 	free(TAKE_PTR(c->exit.text));
 	if (start_error) {
 		note_start_error(c, start_error);
@@ -302,7 +303,8 @@ void ending_finish(struct context *c, const struct err *start_error)
 		(void) unlinkat(m->log_dirfd, log, 0);
 	}
 	waiters_call(c, WAITER_STOP, &(struct err) {}); /* last: a waiter may start it again */
-	if (!c->declared && c->throwaway && c->state == LIFE_STOPPED) {
+	c->ending = false;
+	if (!c->declared && c->state == LIFE_STOPPED) {
 		registry_remove(m, c);
 	}
 }

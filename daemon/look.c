@@ -43,6 +43,10 @@ static json_t *warnings(struct manager *m, struct context *c)
 	    fs_kept_changed(m->fs, c->name, text, sizeof(text)) >= 0 && text[0]) {
 		(void) json_array_append_new(list, json_string(text));
 	}
+	if (c->broken) {
+		(void) json_array_append_new(list, json_string("its file has errors now; "
+							       "\"check\" names them"));
+	}
 	if (c->active && c->declared && !c->throwaway && !spec_equal(c->active, c->declared)) {
 		(void) json_array_append_new(
 			list, json_string("its file has changed since it was started"));

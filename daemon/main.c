@@ -145,7 +145,6 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 	(void) si;
 	(void) sd_notify(0, "RELOADING=1");
 	registry_read_config(d->manager);
-	registry_prune(d->manager);
 	log_info("read %s again", d->options.config_dir);
 	(void) sd_notify(0, "READY=1");
 	return 0;

@@ -97,6 +97,24 @@ static int try_block(int dirfd, unsigned block, const char *run_dir, enum pass p
 	return r < 0 ? r : fd;
 }
 
+/* Removes the claims of daemons that were killed and whose run directory is gone since. */
+static void sweep(int dirfd)
+{
+	for (unsigned block = 0; block < BLOCK_COUNT; block++) {
+		_cleanup_close_ int fd = -1;
+		_cleanup_free_ char *owner = NULL;
+		char name[16];
+
+		(void) snprintf(name, sizeof(name), "%u", block);
+		if (file_read_at(dirfd, name, PATH_MAX, &owner, NULL) < 0 || !owner[0] ||
+		    access(owner, F_OK) == 0 || errno != ENOENT)
+			continue;
+		fd = lock_file(dirfd, name);
+		if (fd >= 0)
+			(void) unlinkat(dirfd, name, 0);
+	}
+}
+
 static int claim_block(const char *run_dir, struct instance *ret, struct err *e)
 {
 	_cleanup_close_ int dirfd = dir_make_open(CLAIMS_DIR, 0700);
@@ -108,6 +126,7 @@ static int claim_block(const char *run_dir, struct instance *ret, struct err *e)
 	readable = sys(openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (readable < 0)
 		return err_set_errno(e, readable, "opening " CLAIMS_DIR);
+	sweep(readable);
 	for (int pass = PASS_MINE; pass < PASS_COUNT; pass++)
 		for (unsigned i = 0; i < BLOCK_COUNT; i++) {
 			unsigned block = (start + i) % BLOCK_COUNT;

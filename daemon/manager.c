@@ -92,7 +92,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 		return r;
 	}
 	registry_read_config(m);
-	registry_prune(m);
+	registry_drop_undeclared(m);
 	*ret = m;
 	return 0;
 }

@@ -43,7 +43,10 @@ struct events *manager_events(struct manager *m);
 /** @return NULL when there is no such context. Re-reads its INI file when that changed and the
  * context is not running. */
 struct context *manager_find(struct manager *m, const char *name);
-/** Calls `each` for every context in order of names. */
+/** What is wrong with the file of a context that does not start or is not found.
+ * @return -EINVAL with lines, -ENOENT when there is no such file, 0 when it is good. */
+[[nodiscard]] int manager_explain(struct manager *m, const char *name, struct spec_errors *errors);
+/** Calls `each` for every context in order of names, having looked for new and removed files. */
 void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 
 /** {"name","state","pid","uptime_us","exit":{..}|null,"description","init","throwaway","cgroup",

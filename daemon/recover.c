@@ -146,7 +146,7 @@ static bool keep_slot(unsigned slot, void *arg)
 {
 	struct slot_owner owner = { .slot = slot };
 
-	manager_each(arg, compare_slot, &owner);
+	registry_each(arg, compare_slot, &owner);
 	return owner.found;
 }
 
@@ -160,7 +160,7 @@ int recover(struct manager *m, struct err *e)
 	if (r < 0) {
 		return err_set_errno(e, r, "reading the journals in %s/contexts", m->run_dir);
 	}
-	manager_each(m, highest_slot, m);
+	registry_each(m, highest_slot, m);
 	r = sched_host_sweep(m->sched, keep_slot, m, e);
 	if (r < 0) {
 		return r;

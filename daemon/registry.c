@@ -124,11 +124,12 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static int read_declaration(struct manager *m, const char *name, struct spec **ret)
+/* @errors gets what is wrong with the file, also that it cannot be read. */
+static int read_declaration(struct manager *m, const char *name, struct spec **ret,
+			    struct spec_errors *errors)
 {
 	char file[SPEC_NAME_MAX + 8];
-	_cleanup_free_ char *text = NULL, *source = NULL;
-	struct spec_errors errors = {};
+	_cleanup_free_ char *text = NULL, *source = NULL, *line = NULL;
 	struct spec *s = calloc(1, sizeof(*s));
 	size_t len;
 	int r;
@@ -140,18 +141,15 @@ static int read_declaration(struct manager *m, const char *name, struct spec **r
 		return -ENOMEM;
 	}
 	r = file_read_at(m->config_dirfd, file, INI_MAX, &text, &len);
-	if (r < 0) {
-		log_warning("%s: %s", source, strerror(-r));
-	} else {
-		r = spec_read_ini(s, text, len, source, &errors);
+	if (r < 0 && asprintf(&line, "%s: %s", source, strerror(-r)) >= 0) {
+		(void) strv_add(&errors->lines, line);
 	}
 	if (r >= 0) {
-		r = spec_check(s, source, &errors);
+		r = spec_read_ini(s, text, len, source, errors);
 	}
-	for (size_t i = 0; i < errors.lines.count; i++) {
-		log_warning("%s", errors.lines.items[i]);
+	if (r >= 0) {
+		r = spec_check(s, source, errors);
 	}
-	spec_errors_done(&errors);
 	if (r < 0) {
 		spec_freep(&s);
 		return r;
@@ -160,19 +158,29 @@ static int read_declaration(struct manager *m, const char *name, struct spec **r
 	return 0;
 }
 
-/* Brings the declaration of NAME up to date with its file; a file with errors changes nothing. */
+static void log_errors(const struct spec_errors *errors)
+{
+	for (size_t i = 0; i < errors->lines.count; i++) {
+		log_warning("%s", errors->lines.items[i]);
+	}
+}
+
+/* Brings the declaration of NAME up to date with its file. One with errors leaves the context as it
+ * was, but broken: it is listed and stopped as before, and not started. */
 static struct context *refresh(struct manager *m, const char *name)
 {
 	struct context *c = registry_lookup(m, name);
+	struct spec_errors errors = {};
 	char file[SPEC_NAME_MAX + 8];
 	struct spec *s = NULL;
 	struct stat st;
+	int r;
 
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
 	if (fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) {
 		if (c && c->declared) {
 			spec_freep(&c->declared);
-			if (c->state == LIFE_STOPPED) {
+			if (c->state == LIFE_STOPPED && !c->ending) {
 				registry_remove(m, c);
 				c = NULL;
 			}
@@ -182,10 +190,14 @@ static struct context *refresh(struct manager *m, const char *name)
 	if (c && same_time(&c->declared_mtime, &st.st_mtim)) {
 		return c;
 	}
-	if (read_declaration(m, name, &s) < 0) {
-		if (c) { /* said once; again when the file changes */
-			c->declared_mtime = st.st_mtim;
-		}
+	r = read_declaration(m, name, &s, &errors);
+	log_errors(&errors);
+	spec_errors_done(&errors);
+	if (c) { /* told once; again when the file changes */
+		c->declared_mtime = st.st_mtim;
+		c->broken = r < 0;
+	}
+	if (r < 0) {
 		return c;
 	}
 	if (!c) {
@@ -199,6 +211,21 @@ static struct context *refresh(struct manager *m, const char *name)
 	c->declared = s;
 	c->declared_mtime = st.st_mtim;
 	return c;
+}
+
+int manager_explain(struct manager *m, const char *name, struct spec_errors *errors)
+{
+	char file[SPEC_NAME_MAX + 8];
+	struct spec *s = NULL;
+	int r;
+
+	(void) snprintf(file, sizeof(file), "%s.ini", name);
+	if (!spec_name_valid(name) || faccessat(m->config_dirfd, file, F_OK, 0) < 0) {
+		return -ENOENT;
+	}
+	r = read_declaration(m, name, &s, errors);
+	spec_freep(&s);
+	return r;
 }
 
 void registry_read_config(struct manager *m)
@@ -249,7 +276,7 @@ static void visit(const void *node, VISIT which, void *closure)
 	}
 }
 
-void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg)
+void registry_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg)
 {
 	struct each closure = { each, arg };
 
@@ -258,21 +285,39 @@ void manager_each(struct manager *m, void (*each)(struct context *c, void *arg),
 
 static void collect_undeclared(struct context *c, void *arg)
 {
-	if (!c->declared && c->state == LIFE_STOPPED) {
+	char file[SPEC_NAME_MAX + 8];
+	bool gone;
+
+	(void) snprintf(file, sizeof(file), "%s.ini", c->name);
+	gone = !c->declared || faccessat(c->manager->config_dirfd, file, F_OK, 0) < 0;
+	if (gone && c->state == LIFE_STOPPED && !c->ending) {
 		(void) strv_add(arg, c->name); /* out of memory: it stays listed */
 	}
 }
 
-void registry_prune(struct manager *m)
+void registry_drop_undeclared(struct manager *m)
 {
 	struct strv names = {};
 
-	manager_each(m, collect_undeclared, &names);
+	registry_each(m, collect_undeclared, &names);
 	for (size_t i = 0; i < names.count; i++) {
 		journal_remove(m, names.items[i]);
 		registry_remove(m, registry_lookup(m, names.items[i]));
 	}
 	strv_done(&names);
+}
+
+void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg)
+{
+	struct stat st;
+
+	/* files that came or went change the directory; contents are looked at by name */
+	if (fstat(m->config_dirfd, &st) == 0 && !same_time(&m->config_mtime, &st.st_mtim)) {
+		m->config_mtime = st.st_mtim;
+		registry_read_config(m);
+		registry_drop_undeclared(m);
+	}
+	registry_each(m, each, arg);
 }
 
 int manager_declare(struct manager *m, const struct spec *spec, bool replace, struct err *e)

@@ -259,6 +259,18 @@ int manager_start(struct manager *m, struct context *c, manager_started done, vo
 	if (!c->declared) {
 		return err_set(e, -EBUSY, "starting %s: it is not declared", c->name);
 	}
+	if (c->broken) {
+		struct spec_errors errors = {};
+		int r = manager_explain(m, c->name, &errors);
+
+		if (r < 0) {
+			(void) spec_errors_to_err(&errors, e);
+		}
+		spec_errors_done(&errors);
+		if (r < 0) {
+			return r;
+		}
+	}
 	return start(m, c, c->declared, false, done, arg, e);
 }
 

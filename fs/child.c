@@ -72,13 +72,14 @@ int view_attach(void *arg, struct err *)
 	return attach_at(s->v, s->fd, s->target, s->flags & FS_OP_DIRECTORY);
 }
 
-/* Over what is there; a root that lacks the file, and cannot grow it, does without. */
+/* Over what is there: a root that lacks the file, and is not ours to change, does without. */
 int view_attach_file(void *arg, struct err *)
 {
 	struct view_step *s = arg;
-	int r = attach_at(s->v, s->fd, s->target, false);
 
-	return r == -EROFS || r == -EISDIR || r == -ENOTDIR || r == -ELOOP ? 0 : r;
+	_cleanup_close_ int at = path_open_in_root(s->v->root_fd, s->target, O_PATH);
+	int r = at < 0 ? at : mnt_attach(s->fd, at);
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? 0 : r;
 }
 
 /* Mounts and forgets. */

@@ -25,8 +25,9 @@ int netctl_plan(const struct spec *spec, const struct facts *facts, struct netct
 	bool own = spec->network.mode != SPEC_NETWORK_HOST;
 
 	if (own && !facts->net_ns) {
-		return err_set(e, -EOPNOTSUPP,
-			       "network.mode: this host has no network namespaces; only \"host\" works");
+		return err_set(
+			e, -EOPNOTSUPP,
+			"network.mode: this host has no network namespaces; only \"host\" works");
 	}
 	*ret = (struct netctl_plan){ .mode = spec->network.mode, .own_namespace = own };
 	return 0;

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "sched/attribute.h"
 
-#define RECLAIM_ROUNDS 16
+#define IDLE_ROUNDS 10
+#define IDLE_NAP_NS 2000000
 
 struct change {
 	struct sched_host *h;
@@ -53,17 +55,44 @@ static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used)
 {
 	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
 
-	return err_set(c->e, -EBUSY, "memory.limit: cannot be lowered to %s, %s are in use",
-		       units_print_human(wanted, a), units_print_human(used, b));
+	(void) units_print_human(wanted, a);
+	(void) units_print_human(used, b);
+	/* Rounding must not make the two look the same. */
+	if (strcmp(a, b) == 0)
+		(void) snprintf(b, sizeof(b), "%" PRIu64 " bytes", used);
+	return err_set(c->e, -EBUSY, "memory.limit: cannot be lowered to %s, %s are in use", a, b);
+}
+
+/* One round of reclaim gives up soon, and pages in use at that instant stay: go on until several
+ * rounds, each after a short rest, found nothing more. */
+struct patience {
+	uint64_t least;
+	int idle;
+};
+
+static bool is_patient(struct patience *p, uint64_t used)
+{
+	const struct timespec nap = { .tv_nsec = IDLE_NAP_NS };
+
+	if (used < p->least) {
+		p->least = used;
+		p->idle = 0;
+		return true;
+	}
+	if (++p->idle > IDLE_ROUNDS)
+		return false;
+	(void) nanosleep(&nap, NULL);
+	return true;
 }
 
 /* v2: makes room below `wanted` without the OOM killer. */
 static int reclaim_v2(const struct change *c, const struct cg_tree *t, uint64_t wanted)
 {
+	struct patience p = { .least = UINT64_MAX };
+	uint64_t used;
 	char text[32];
-	uint64_t used = 0;
 
-	for (int i = 0; i < RECLAIM_ROUNDS; i++) {
+	do {
 		int r = slot_read_u64(t, c->slot, "memory.current", &used);
 
 		if (r < 0)
@@ -72,10 +101,10 @@ static int reclaim_v2(const struct change *c, const struct cg_tree *t, uint64_t 
 			return 0;
 		(void) snprintf(text, sizeof(text), "%" PRIu64, used - wanted);
 		r = slot_write(t, c->slot, "memory.reclaim", text);
-		/* EAGAIN: not all of it could be had; another round may find more. */
+		/* EAGAIN: not all of it could be had. */
 		if (r < 0 && r != -EAGAIN)
 			break;
-	}
+	} while (is_patient(&p, used));
 	return refuse_memory(c, wanted, used);
 }
 
@@ -92,24 +121,22 @@ static int lower_v2(const struct change *c, const struct cg_tree *t, uint64_t wa
 	return r;
 }
 
-/* The kernel gives up after a few rounds even while it makes headway: go on as long as it does. */
 static int lower_v1(const struct change *c, const struct cg_tree *t, uint64_t wanted,
 		    const char *value)
 {
-	uint64_t used = UINT64_MAX, before;
+	struct patience p = { .least = UINT64_MAX };
+	struct err why = { 0 };
+	uint64_t used;
 	int r;
 
-	for (int i = 0; i < RECLAIM_ROUNDS; i++) {
-		r = attribute_write(c->h, c->slot, "memory.max", value, c->e);
+	do {
+		r = attribute_write(c->h, c->slot, "memory.max", value, &why);
 		if (r != -EBUSY)
-			return r;
-		before = used;
+			return r < 0 ? err_set(c->e, r, "%s", why.text) : 0;
 		r = slot_read_u64(t, c->slot, "memory.usage_in_bytes", &used);
 		if (r < 0)
 			return err_set_errno(c->e, r, "reading memory.usage_in_bytes");
-		if (used > wanted && used >= before)
-			break;
-	}
+	} while (is_patient(&p, used));
 	return refuse_memory(c, wanted, used);
 }
 

@@ -20,9 +20,8 @@
 
 /* null zero full random urandom, tty ptmx, and the slaves of Unix 98 terminals. */
 static const struct cg_device standard[] = {
-	{ 'c', 1, 3, false }, { 'c', 1, 5, false }, { 'c', 1, 7, false },
-	{ 'c', 1, 8, false }, { 'c', 1, 9, false }, { 'c', 5, 0, false },
-	{ 'c', 5, 2, false }, { 'c', 136, 0, true },
+	{ 'c', 1, 3, false }, { 'c', 1, 5, false }, { 'c', 1, 7, false }, { 'c', 1, 8, false },
+	{ 'c', 1, 9, false }, { 'c', 5, 0, false }, { 'c', 5, 2, false }, { 'c', 136, 0, true },
 };
 _Static_assert(ARRAY_SIZE(standard) <= 16, "DEVICES_PROGRAM_MAX leaves room for 16");
 
@@ -34,8 +33,8 @@ int device_resolve(const char *path, struct cg_device *ret)
 		return -errno;
 	if (!S_ISCHR(s.st_mode) && !S_ISBLK(s.st_mode))
 		return -ENODEV;
-	*ret = (struct cg_device) { S_ISCHR(s.st_mode) ? 'c' : 'b', major(s.st_rdev),
-				    minor(s.st_rdev), false };
+	*ret = (struct cg_device){ S_ISCHR(s.st_mode) ? 'c' : 'b', major(s.st_rdev),
+				   minor(s.st_rdev), false };
 	return 0;
 }
 
@@ -54,8 +53,8 @@ static int allow_v1(int fd, const struct cg_device *d)
 static int allow_all_v1(const struct sched_host *h, unsigned slot, const struct cg_device *list,
 			size_t n)
 {
-	_cleanup_close_ int fd = slot_openat(host_tree(h, CG_DEVICES), slot, "devices.allow",
-					     O_WRONLY);
+	_cleanup_close_ int fd =
+		slot_openat(host_tree(h, CG_DEVICES), slot, "devices.allow", O_WRONLY);
 	int r = fd < 0 ? fd : 0;
 
 	for (size_t i = 0; i < n && r == 0; i++)
@@ -73,7 +72,7 @@ int devices_confine_slot(const struct sched_host *h, unsigned slot)
 /* --- BPF --- */
 
 #define INSN(c, d, s, o, i)                                                                        \
-	((struct bpf_insn) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
+	((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
 
 /* Registers: 2 type, 3 access, 4 major, 5 minor. A rule that does not match jumps to the next. */
 static size_t emit_rule(const struct cg_device *d, struct bpf_insn *out)
@@ -162,8 +161,8 @@ int devices_confine(const struct sched_host *h, struct err *e)
 {
 	int r = program_attach(host_tree(h, CG_CORE)->fd, NULL, 0);
 
-	return r < 0 ? err_set_errno(e, r, "cgroup %s: attaching the device filter", h->instance) :
-		       0;
+	return r < 0 ? err_set_errno(e, r, "cgroup %s: attaching the device filter", h->instance)
+		     : 0;
 }
 
 int devices_allow(const struct sched_host *h, unsigned slot, const struct cg_device *extra,

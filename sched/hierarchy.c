@@ -14,10 +14,14 @@
 static const struct {
 	const char *v2, *v1;
 } names[] = {
-	[CG_CPU] = { "cpu", "cpu" },	      [CG_CPUACCT] = { "cpuacct", "cpuacct" },
-	[CG_CPUSET] = { "cpuset", "cpuset" }, [CG_MEMORY] = { "memory", "memory" },
-	[CG_IO] = { "io", "blkio" },	      [CG_PIDS] = { "pids", "pids" },
-	[CG_DEVICES] = { "devices", "devices" }, [CG_FREEZER] = { "freezer", "freezer" },
+	[CG_CPU] = { "cpu", "cpu" },
+	[CG_CPUACCT] = { "cpuacct", "cpuacct" },
+	[CG_CPUSET] = { "cpuset", "cpuset" },
+	[CG_MEMORY] = { "memory", "memory" },
+	[CG_IO] = { "io", "blkio" },
+	[CG_PIDS] = { "pids", "pids" },
+	[CG_DEVICES] = { "devices", "devices" },
+	[CG_FREEZER] = { "freezer", "freezer" },
 	[CG_CORE] = { "cgroup2", "cgroup2" },
 };
 _Static_assert(ARRAY_SIZE(names) == CG_CONTROLLER_COUNT, "one row for each controller");

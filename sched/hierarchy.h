@@ -16,7 +16,7 @@ enum cg_controller {
 	CG_PIDS,
 	CG_DEVICES, /* v1 only */
 	CG_FREEZER, /* v1 only */
-	CG_CORE,    /* the cgroup2 hierarchy itself */
+	CG_CORE, /* the cgroup2 hierarchy itself */
 	CG_CONTROLLER_COUNT
 };
 

@@ -206,7 +206,7 @@ static int tree_add(struct sched_host *h, const struct cg_hierarchy *c, bool pur
 	char text[256];
 	int r;
 
-	*t = (struct cg_tree) {
+	*t = (struct cg_tree){
 		.top = -1, .fd = -1, .unified = c->unified, .controllers = c->controllers
 	};
 	t->top = open_top(h, c, pure_v2);
@@ -217,7 +217,8 @@ static int tree_add(struct sched_host *h, const struct cg_hierarchy *c, bool pur
 		return err_set(e, -ENAMETOOLONG, "cgroup \"%s\": its path is too long", c->mount);
 	r = tree_prepare(h, t, pure_v2);
 	if (r < 0)
-		return err_set_errno(e, r, "making the cgroup \"%s/ward/%s\"", t->path, h->instance);
+		return err_set_errno(e, r, "making the cgroup \"%s/ward/%s\"", t->path,
+				     h->instance);
 	if (t->unified && cg_read(t->fd, "cgroup.subtree_control", text, sizeof(text)) >= 0) {
 		struct cg_layout enabled = { .count = 1, .list = { { .unified = true } } };
 

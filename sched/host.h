@@ -21,7 +21,7 @@ struct sched_host {
 	size_t count;
 	int of[CG_CONTROLLER_COUNT]; /* index in trees, or -1 */
 	enum cg_devices devices;
-	bool kill;   /* cgroup.kill */
+	bool kill; /* cgroup.kill */
 	bool freeze; /* cgroup.freeze */
 };
 

@@ -95,8 +95,7 @@ int sched_slot_freeze(struct sched_host *h, unsigned slot, bool frozen)
 	const struct cg_tree *freezer = host_tree(h, CG_FREEZER);
 
 	if (h->freeze)
-		return slot_write(host_tree(h, CG_CORE), slot, "cgroup.freeze",
-				  frozen ? "1" : "0");
+		return slot_write(host_tree(h, CG_CORE), slot, "cgroup.freeze", frozen ? "1" : "0");
 	if (freezer != NULL)
 		return slot_write(freezer, slot, "freezer.state", frozen ? "FROZEN" : "THAWED");
 	return -EOPNOTSUPP;
@@ -140,8 +139,8 @@ static int64_t now_ms(void)
 static void wait_change(struct sched_host *h, unsigned slot, int64_t left_ms)
 {
 	const struct cg_tree *core = host_tree(h, CG_CORE);
-	_cleanup_close_ int fd = core == NULL ? -1 : slot_openat(core, slot, "cgroup.events",
-								 O_RDONLY);
+	_cleanup_close_ int fd =
+		core == NULL ? -1 : slot_openat(core, slot, "cgroup.events", O_RDONLY);
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
 	char text[128];
 

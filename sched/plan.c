@@ -47,8 +47,8 @@ static const char *version_of(const struct facts *f)
 
 static int lacks(struct planner *p, const char *key, const char *controller)
 {
-	return err_set(p->e, -EOPNOTSUPP, "%s: this host has no %s controller (%s)", key, controller,
-		       version_of(p->facts));
+	return err_set(p->e, -EOPNOTSUPP, "%s: this host has no %s controller (%s)", key,
+		       controller, version_of(p->facts));
 }
 
 /* The period grows where a quota would fall below the kernel's least, or below the burst. */
@@ -116,17 +116,13 @@ static int plan_swap(struct planner *p)
 
 	if (s->memory.swap == UNITS_NONE)
 		return 0;
-	/* v1 can only bound memory and swap together; no memory limit, no swap limit. */
-	if (s->memory.limit == UNITS_NONE && !v2)
-		return s->memory.swap == 0 ? 0 :
-					     err_set(p->e, -EOPNOTSUPP,
-						     "memory.swap: on cgroup v1 it needs "
-						     "memory.limit too");
 	if (!p->facts->sched.memory_swap)
-		return s->memory.swap == 0 ? 0 :
-					     err_set(p->e, -EOPNOTSUPP,
-						     "memory.swap: this host's memory controller "
-						     "does not count swap");
+		return err_set(p->e, -EOPNOTSUPP,
+			       "memory.swap: this host's memory controller does not count swap");
+	/* v1 bounds memory and swap together: where the first is not bounded, neither is the sum. */
+	if (s->memory.limit == UNITS_NONE && !v2)
+		return err_set(p->e, -EOPNOTSUPP,
+			       "memory.swap: on cgroup v1 it needs memory.limit too");
 	return put(p, "memory.swap.max", "%" PRIu64, s->memory.swap);
 }
 
@@ -139,14 +135,15 @@ static int plan_memory(struct planner *p)
 		return lacks(p, "memory.limit", "memory");
 	if (s->memory.limit != UNITS_NONE)
 		r = put(p, "memory.max", "%" PRIu64, s->memory.limit);
-	if (r == 0 && p->facts->sched.memory)
+	if (r == 0)
 		r = plan_swap(p);
 	if (r < 0 || s->memory.reserve == 0 || s->memory.reserve == UNITS_NONE)
 		return r;
 	if (!p->facts->sched.memory_reserve)
-		return err_set(p->e, -EOPNOTSUPP,
-			       "memory.reserve: this host's memory controller (%s) has no guarantee",
-			       version_of(p->facts));
+		return err_set(
+			p->e, -EOPNOTSUPP,
+			"memory.reserve: this host's memory controller (%s) has no guarantee",
+			version_of(p->facts));
 	return put(p, "memory.min", "%" PRIu64, s->memory.reserve);
 }
 
@@ -305,11 +302,11 @@ static int steps_limits(const struct sched_plan *p, struct sched_host *h, unsign
 	}
 	if (a->count == 0)
 		return 0;
-	return steps_add(steps, (struct step) { .name = "cgroup-limits",
-						.object = object,
-						.phase = STEP_PARENT,
-						.run = limits_run,
-						.arg = a });
+	return steps_add(steps, (struct step){ .name = "cgroup-limits",
+					       .object = object,
+					       .phase = STEP_PARENT,
+					       .run = limits_run,
+					       .arg = a });
 }
 
 static int steps_devices(const struct sched_plan *p, struct sched_host *h, unsigned slot,
@@ -334,11 +331,11 @@ static int steps_devices(const struct sched_plan *p, struct sched_host *h, unsig
 		return 0;
 	a->h = h;
 	a->slot = slot;
-	return steps_add(steps, (struct step) { .name = "cgroup-devices",
-						.object = slot_object(h, slot, steps->arena),
-						.phase = STEP_PARENT,
-						.run = devices_run,
-						.arg = a });
+	return steps_add(steps, (struct step){ .name = "cgroup-devices",
+					       .object = slot_object(h, slot, steps->arena),
+					       .phase = STEP_PARENT,
+					       .run = devices_run,
+					       .arg = a });
 }
 
 /* Nothing is undone: a launch that fails removes its slot. */
@@ -355,7 +352,7 @@ int sched_steps(const struct sched_plan *p, struct sched_host *h, unsigned slot,
 		r = steps_devices(p, h, slot, steps, &why);
 	if (r == 0)
 		return 0;
-	return why.code != 0 ? err_set(e, r, "%s", why.text) :
-			       err_set_errno(e, r, "preparing the limits of cgroup %s/%u",
+	return why.code != 0 ? err_set(e, r, "%s", why.text)
+			     : err_set_errno(e, r, "preparing the limits of cgroup %s/%u",
 					     h->instance, slot);
 }

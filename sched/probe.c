@@ -51,8 +51,8 @@ static bool v2_file(const char *mount, const char *file, unsigned major, unsigne
 static void probe_cpu(struct facts *f, const struct cg_hierarchy *h)
 {
 	f->sched.cpu = true;
-	f->sched.cpu_burst = h->unified ? v2_file(h->mount, "cpu.max.burst", 5, 14) :
-					  has_file(h->mount, "cpu.cfs_burst_us");
+	f->sched.cpu_burst = h->unified ? v2_file(h->mount, "cpu.max.burst", 5, 14)
+					: has_file(h->mount, "cpu.cfs_burst_us");
 }
 
 static void probe_memory(struct facts *f, const struct cg_hierarchy *h)
@@ -61,8 +61,8 @@ static void probe_memory(struct facts *f, const struct cg_hierarchy *h)
 	f->sched.memory_reserve = h->unified;
 	/* On v1 lowering a limit reclaims and never kills. */
 	f->sched.memory_reclaim = !h->unified || v2_file(h->mount, "memory.reclaim", 5, 19);
-	f->sched.memory_swap = h->unified ? v2_file(h->mount, "memory.swap.max", 4, 5) :
-					    has_file(h->mount, "memory.memsw.limit_in_bytes");
+	f->sched.memory_swap = h->unified ? v2_file(h->mount, "memory.swap.max", 4, 5)
+					  : has_file(h->mount, "memory.memsw.limit_in_bytes");
 }
 
 static void probe_core(struct facts *f, const struct cg_hierarchy *h)

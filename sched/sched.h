@@ -19,7 +19,7 @@
 void sched_probe(struct facts *facts);
 
 /**
- * Where a controller lives, by v2's name ("cpu", "io"; "devices", "freezer" on v1 alone; "cgroup2").
+ * Where a controller lives, by v2's name ("cpu", "io"; v1 alone: "devices", "freezer"; "cgroup2").
  * @ret_v1 whether that is a v1 hierarchy. @return 0 with the mount point, -ENODEV, -errno.
  */
 [[nodiscard]] int sched_where(const char *controller, char *ret_path, size_t size, bool *ret_v1);

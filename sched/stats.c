@@ -80,8 +80,8 @@ static void fields(const struct cg_tree *t, unsigned slot, const char *file,
 }
 
 #define FIELDS(tree, slot, file, ...)                                                              \
-	fields(tree, slot, file, (const struct field[]) { __VA_ARGS__ },                           \
-	       sizeof((const struct field[]) { __VA_ARGS__ }) / sizeof(struct field))
+	fields(tree, slot, file, (const struct field[]){ __VA_ARGS__ },                            \
+	       sizeof((const struct field[]){ __VA_ARGS__ }) / sizeof(struct field))
 
 static void read_cpu(const struct sched_host *h, unsigned slot, struct sched_stats *s)
 {
@@ -91,7 +91,8 @@ static void read_cpu(const struct sched_host *h, unsigned slot, struct sched_sta
 	if (core != NULL) {
 		FIELDS(core, slot, "cpu.stat", { "usage_usec", &s->cpu_us, 0 },
 		       { "user_usec", &s->cpu_user_us, 0 }, { "system_usec", &s->cpu_system_us, 0 },
-		       { "nr_periods", &s->periods, 0 }, { "nr_throttled", &s->throttled_periods, 0 },
+		       { "nr_periods", &s->periods, 0 },
+		       { "nr_throttled", &s->throttled_periods, 0 },
 		       { "throttled_usec", &s->throttled_us, 0 });
 	} else if (acct != NULL) {
 		number(acct, slot, "cpuacct.usage", &s->cpu_us);
@@ -150,7 +151,7 @@ static struct sched_io_stat *io_entry(struct sched_stats *s, unsigned major, uns
 			return &s->io[i];
 	if (s->io_count == SCHED_IO_MAX)
 		return NULL;
-	s->io[s->io_count] = (struct sched_io_stat) { .major = major, .minor = minor };
+	s->io[s->io_count] = (struct sched_io_stat){ .major = major, .minor = minor };
 	return &s->io[s->io_count++];
 }
 
@@ -190,9 +191,11 @@ static void read_io_v2(const struct cg_tree *t, unsigned slot, struct sched_stat
 	while ((line = strsep(&p, "\n")) != NULL) {
 		struct sched_io_stat v, *io;
 
-		if (sscanf(line, "%u:%u rbytes=%" SCNu64 " wbytes=%" SCNu64 " rios=%" SCNu64
-			   " wios=%" SCNu64, &v.major, &v.minor, &v.read_bytes, &v.write_bytes,
-			   &v.read_ops, &v.write_ops) != 6)
+		if (sscanf(line,
+			   "%u:%u rbytes=%" SCNu64 " wbytes=%" SCNu64 " rios=%" SCNu64
+			   " wios=%" SCNu64,
+			   &v.major, &v.minor, &v.read_bytes, &v.write_bytes, &v.read_ops,
+			   &v.write_ops) != 6)
 			continue;
 		io = io_entry(s, v.major, v.minor);
 		if (io == NULL)
@@ -218,10 +221,11 @@ static bool read_frozen(const struct sched_host *h, unsigned slot)
 	uint64_t v = 0;
 
 	if (h->freeze)
-		return slot_read(host_tree(h, CG_CORE), slot, "cgroup.events", text,
-				 sizeof(text)) > 0 &&
+		return slot_read(host_tree(h, CG_CORE), slot, "cgroup.events", text, sizeof(text)) >
+			       0 &&
 		       cg_find_u64(text, "frozen", &v) && v != 0;
-	return freezer != NULL && slot_read(freezer, slot, "freezer.state", text, sizeof(text)) > 0 &&
+	return freezer != NULL &&
+	       slot_read(freezer, slot, "freezer.state", text, sizeof(text)) > 0 &&
 	       strncmp(text, "FROZEN", 6) == 0;
 }
 

@@ -17,8 +17,8 @@ struct checker {
 
 /* "SOURCE:LINE: section.key: text", or the number of the entry where no line is known. */
 __attribute__((format(printf, 5, 6))) static void complain(struct checker *c, const char *section,
-							    const char *name, size_t entry,
-							    const char *fmt, ...)
+							   const char *name, size_t entry,
+							   const char *fmt, ...)
 {
 	const struct row *row = row_find(section, strlen(section), name);
 	unsigned line = errors_line(c->errors, row, entry);
@@ -58,10 +58,16 @@ static void check_command(struct checker *c)
 		complain(c, "context", "command", 0, "its first word, the program, is empty");
 	if (s->context.init == SPEC_INIT_PATH && s->context.command.count)
 		complain(c, "context", "command", 0,
-			 "is not run when init is a path; allowed with a command: init = fake, none");
+			 "is not run when init is a path; allowed with a command: init = fake, "
+			 "none");
 	if (s->context.init == SPEC_INIT_PATH && s->context.user)
-		complain(c, "context", "user", 0, "does not apply when init is a path, which runs "
-						  "as root");
+		complain(c, "context", "user", 0,
+			 "does not apply when init is a path, which runs "
+			 "as root");
+	if (s->context.init == SPEC_INIT_PATH && s->context.directory)
+		complain(c, "context", "directory", 0,
+			 "does not apply when init is a path, which "
+			 "starts in /");
 }
 
 static void check_environment(struct checker *c)
@@ -89,11 +95,13 @@ static void check_root(struct checker *c)
 	bool host = s->files.root == SPEC_ROOT_HOST;
 
 	if (!host && str_equal(s->files.root_path, "/"))
-		complain(c, "files", "root", 0, "\"/\" is this host itself; allowed: host, which "
-						"masks its secrets, or a directory below /");
+		complain(c, "files", "root", 0,
+			 "\"/\" is this host itself; allowed: host, which "
+			 "masks its secrets, or a directory below /");
 	if (host && s->files.mode == SPEC_MODE_READ_WRITE)
-		complain(c, "files", "mode", 0, "read-write would give the host's root away; "
-						"allowed with root = host: cow, read-only");
+		complain(c, "files", "mode", 0,
+			 "read-write would give the host's root away; "
+			 "allowed with root = host: cow, read-only");
 	if (s->files.upper == SPEC_UPPER_KEPT && s->files.mode != SPEC_MODE_COW)
 		complain(c, "files", "upper", 0, "a kept upper has no use without mode = cow");
 	if (!host && s->files.show.count)
@@ -152,7 +160,8 @@ static void check_targets(struct checker *c)
 		}
 		for (size_t j = 0; j < s->files.bind_count; j++) {
 			if (str_equal(target, s->files.binds[j].target))
-				complain(c, "files", "tmpfs", i, "the target \"%s\" is a bind's too",
+				complain(c, "files", "tmpfs", i,
+					 "the target \"%s\" is a bind's too",
 					 text_echo(target, echo));
 		}
 	}
@@ -212,9 +221,11 @@ static void check_cpu(struct checker *c)
 	if (limit == UNITS_NONE)
 		complain(c, "cpu", "burst", 0, "there is no cpu.limit to burst above");
 	else if (burst > limit * 1000)
-		complain(c, "cpu", "burst", 0, "%s is more than cpu.limit grants in a second; "
-					       "allowed: at most %s",
-			 units_print_duration(burst, said), units_print_duration(limit * 1000, most));
+		complain(c, "cpu", "burst", 0,
+			 "%s is more than cpu.limit grants in a second; "
+			 "allowed: at most %s",
+			 units_print_duration(burst, said),
+			 units_print_duration(limit * 1000, most));
 }
 
 static void check_memory(struct checker *c)
@@ -223,8 +234,9 @@ static void check_memory(struct checker *c)
 	char most[UNITS_TEXT_MAX], said[UNITS_TEXT_MAX];
 
 	if (reserve != UNITS_NONE && reserve > limit)
-		complain(c, "memory", "reserve", 0, "%s is more than memory.limit; allowed: at most "
-						    "%s",
+		complain(c, "memory", "reserve", 0,
+			 "%s is more than memory.limit; allowed: at most "
+			 "%s",
 			 units_print_bytes(reserve, said), units_print_bytes(limit, most));
 }
 
@@ -245,9 +257,9 @@ static void check_io(struct checker *c)
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
-		check_command, check_environment, check_root,	 check_places, check_targets,
-		check_hidden,  check_devices,	  check_rlimits, check_cpu,    check_memory,
-		check_io,
+		check_command, check_environment, check_root,	 check_places,
+		check_targets, check_hidden,	  check_devices, check_rlimits,
+		check_cpu,     check_memory,	  check_io,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };
 

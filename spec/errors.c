@@ -52,7 +52,8 @@ int spec_errors_to_err(const struct spec_errors *errors, struct err *e)
 		size_t len = strlen(line);
 
 		if (used + len + spare > sizeof(text) && i > 0) {
-			(void) snprintf(text + used, sizeof(text) - used, "\nand %zu more", count - i);
+			(void) snprintf(text + used, sizeof(text) - used, "\nand %zu more",
+					count - i);
 			break;
 		}
 		int n = snprintf(text + used, sizeof(text) - spare - used, "%s%s", i ? "\n" : "",

@@ -3,7 +3,12 @@
 
 #include <stdbool.h>
 
-enum facts_cgroup_layout { FACTS_CGROUP_NONE, FACTS_CGROUP_V2, FACTS_CGROUP_HYBRID, FACTS_CGROUP_V1 };
+enum facts_cgroup_layout {
+	FACTS_CGROUP_NONE,
+	FACTS_CGROUP_V2,
+	FACTS_CGROUP_HYBRID,
+	FACTS_CGROUP_V1
+};
 
 struct facts {
 	unsigned cpus; /* online */

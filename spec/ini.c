@@ -12,6 +12,8 @@
 #include "spec/row.h"
 #include "spec/words.h"
 
+#define LINE_SPARE 16 /* beyond a line's text: inih wants its end and a little more */
+
 struct ini {
 	struct spec *s;
 	struct spec_errors *errors;
@@ -73,8 +75,8 @@ static bool check_section(struct ini *in, char *line)
 
 	in->skip = true;
 	if (!close || close[1]) {
-		refuse_line(in, close ? "text follows the section's ]; allowed: [SECTION]" :
-					"the section's ] is missing; allowed: [SECTION]");
+		refuse_line(in, close ? "text follows the section's ]; allowed: [SECTION]"
+				      : "the section's ] is missing; allowed: [SECTION]");
 		return false;
 	}
 	*close = '\0';
@@ -212,17 +214,18 @@ static int take_setting(void *user, const char *section, const char *name, const
 	return 1;
 }
 
-/* inih is configured by globals; these values are the only ones it ever has in this program. */
-static void configure_inih(void)
+/* inih is configured by globals, so each reading sets them all. Its line buffer, of 200 bytes by
+ * default, gets room for a line as long as the text. */
+static void configure_inih(size_t text_len)
 {
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
 	ini_allow_no_value = false;
 	ini_stop_on_first_error = false;
-	ini_use_stack = false; /* its lines on the stack have 200 bytes */
+	ini_use_stack = false;
 	ini_allow_realloc = false;
-	ini_initial_alloc = SPEC_INI_MAX + 4;
-	ini_max_line = SPEC_INI_MAX + 4;
+	ini_initial_alloc = (int) text_len + LINE_SPARE;
+	ini_max_line = ini_initial_alloc;
 }
 
 int spec_read_ini(struct spec *s, const char *text, size_t len, const char *source,
@@ -238,7 +241,7 @@ int spec_read_ini(struct spec *s, const char *text, size_t len, const char *sour
 
 	if (len > SPEC_INI_MAX)
 		return -EFBIG;
-	configure_inih();
+	configure_inih(len);
 	int r = ini_parse_stream(read_line, &in, take_setting, &in);
 	if (r == -2 || in.error)
 		return -ENOMEM;

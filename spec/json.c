@@ -25,14 +25,14 @@ static void refuse(struct reader *in, const char *path, const char *text)
 static void refuse_type(struct reader *in, const char *path, const json_t *v, const char *expected)
 {
 	static const char *const names[] = {
-		[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
+		[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",	 [JSON_STRING] = "a string",
 		[JSON_INTEGER] = "a number", [JSON_REAL] = "a fraction", [JSON_TRUE] = "true",
 		[JSON_FALSE] = "false",	     [JSON_NULL] = "null",
 	};
 	char text[128];
 
-	(void) snprintf(text, sizeof(text), "is %s; allowed: %s", v ? names[json_typeof(v)] : "missing",
-			expected);
+	(void) snprintf(text, sizeof(text), "is %s; allowed: %s",
+			v ? names[json_typeof(v)] : "missing", expected);
 	refuse(in, path, text);
 }
 
@@ -91,7 +91,8 @@ static void read_array(struct reader *in, const struct row *row, const json_t *v
 		return;
 	}
 	row->type->clear(row, in->s);
-	json_array_foreach(v, i, item) {
+	json_array_foreach(v, i, item)
+	{
 		if (json_is_string(item))
 			read_string(in, row, item, (ssize_t) i);
 		else
@@ -124,7 +125,8 @@ static void read_section(struct reader *in, const char *section, json_t *object)
 	const char *name;
 	json_t *v;
 
-	json_object_foreach(object, name, v) {
+	json_object_foreach(object, name, v)
+	{
 		const struct row *row = row_find(section, strlen(section), name);
 		_cleanup_free_ char *path = NULL;
 		struct err e = { 0 };
@@ -164,7 +166,8 @@ int spec_read_json(struct spec *s, const json_t *object, struct spec_errors *err
 		return r;
 	if (!json_is_object(object))
 		refuse_type(&in, "all", object, "an object of sections");
-	json_object_foreach((json_t *) (uintptr_t) object, section, v) {
+	json_object_foreach((json_t *) (uintptr_t) object, section, v)
+	{
 		struct err e = { 0 };
 
 		if (str_equal(section, "name")) {

@@ -23,7 +23,10 @@
 	.type = &row_choice_path, .at = { ROW_FIELD(member, ctype), ROW_FIELD(path, char *) },     \
 	.choice = &(words), .check = value_check_path
 
-#define CHOICE(list, index) { .words = (list), .count = ARRAY_SIZE(list), .path = (index) }
+#define CHOICE(list, index)                                                                        \
+	{                                                                                          \
+		.words = (list), .count = ARRAY_SIZE(list), .path = (index)                        \
+	}
 
 static const char *const init_words[SPEC_INIT_COUNT] = {
 	[SPEC_INIT_FAKE] = "fake",
@@ -203,7 +206,8 @@ static const struct row rows[] = {
 		.check = value_check_path,
 		.fallback = "",
 		.allowed = "absolute paths, no . or .. in them",
-		.help = "Paths whose content the context cannot see; several may stand on one line.",
+		.help = "Paths whose content the context cannot see; several may stand on one "
+			"line.",
 	},
 	{
 		.section = "files",

@@ -76,10 +76,10 @@ struct row {
 #define ROW_FIELD(member, ctype)                                                                   \
 	(offsetof(struct spec, member) +                                                           \
 	 0 * sizeof(struct {                                                                       \
-		 int wrong_type : __builtin_types_compatible_p(                                    \
-					  typeof(((struct spec *) 0)->member), ctype) ?            \
-					  1 :                                                      \
-					  -1;                                                      \
+		 int wrong_type                                                                    \
+		     : __builtin_types_compatible_p(typeof(((struct spec *) 0)->member), ctype)    \
+		       ? 1                                                                         \
+		       : -1;                                                                       \
 	 }))
 
 /** @return the i-th row, or NULL past the end. */

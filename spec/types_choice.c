@@ -83,8 +83,8 @@ static int choice_parse(const struct row *row, struct spec *s, const char *text,
 		return row_unknown(row, e, path, c->words, c->count);
 
 	const char *wrong = row->check(path);
-	return wrong ? row_wrong(row, e, path, wrong) :
-		       choice_set(row, s, (unsigned) c->path, path, e);
+	return wrong ? row_wrong(row, e, path, wrong)
+		     : choice_set(row, s, (unsigned) c->path, path, e);
 }
 
 static void choice_write(const struct row *row, const struct spec *s, size_t i, struct buf *out)
@@ -100,7 +100,8 @@ static void choice_write(const struct row *row, const struct spec *s, size_t i, 
 
 static bool choice_equal(const struct row *row, const struct spec *a, const struct spec *b)
 {
-	return *enum_of(row, a) == *enum_of(row, b) && str_equal(*path_of(row, a), *path_of(row, b));
+	return *enum_of(row, a) == *enum_of(row, b) &&
+	       str_equal(*path_of(row, a), *path_of(row, b));
 }
 
 static int choice_copy(const struct row *row, struct spec *to, const struct spec *from)
@@ -185,9 +186,9 @@ static int ids_parse(const struct row *row, struct spec *s, const char *text, st
 	if (i < 0) {
 		struct strv part = { 0 };
 		int r = words_split_fields(text, &part, e);
-		bool bad = r == 0 &&
-			   (part.count != 2 || units_parse_u64(part.items[0], 1, IDS_END, &first) < 0 ||
-			    units_parse_u64(part.items[1], 1, IDS_END, &count) < 0);
+		bool bad = r == 0 && (part.count != 2 ||
+				      units_parse_u64(part.items[0], 1, IDS_END, &first) < 0 ||
+				      units_parse_u64(part.items[1], 1, IDS_END, &count) < 0);
 
 		strv_done(&part);
 		if (r < 0)

@@ -158,8 +158,8 @@ static int io_pair(const struct row *row, const char *name, const char *value,
 			r = units_parse_rate(value, v);
 		if (r < 0 || *v == 0 || *v == UNITS_NONE)
 			return row_wrong(row, e, value,
-					 io_words[i].ops ? "is no number of operations a second" :
-							   "is no rate");
+					 io_words[i].ops ? "is no number of operations a second"
+							 : "is no rate");
 		return 0;
 	}
 	return row_wrong(row, e, name, "is not read, write, read-ops or write-ops");
@@ -307,7 +307,9 @@ static const char *const capability_names[CAP_LAST_CAP + 1] = {
 static const struct {
 	const char *name;
 	uint64_t mask;
-} capability_sets[] = { { "default", CAPABILITY_DEFAULT }, { "all", CAPABILITY_ALL }, { "none", 0 } };
+} capability_sets[] = { { "default", CAPABILITY_DEFAULT },
+			{ "all", CAPABILITY_ALL },
+			{ "none", 0 } };
 
 /* One word: NAME, +NAME, -NAME or, as the first, a set. */
 static int capability_word(const struct row *row, const char *word, bool first, uint64_t *mask,

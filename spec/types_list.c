@@ -41,8 +41,8 @@ int row_list_parse(const struct row *row, struct spec *s, const char *text, stru
 		return err_set(e, -EINVAL, "more than %d entries", SPEC_LIST_MAX);
 
 	void *item = item_new(row, s);
-	int r = item ? row->type->element->parse(row, text, item, e) :
-		       err_set(e, -ENOMEM, "out of memory");
+	int r = item ? row->type->element->parse(row, text, item, e)
+		     : err_set(e, -ENOMEM, "out of memory");
 	if (r == 0)
 		++*count_of(row, s);
 	else if (item)

@@ -51,9 +51,9 @@ const char *value_check_user(const char *value)
 	size_t user = strcspn(value, ":");
 	const char *group = value[user] ? value + user + 1 : "root";
 
-	return is_account(value, user) && is_account(group, strlen(group)) ?
-		       NULL :
-		       "is not USER or USER:GROUP";
+	return is_account(value, user) && is_account(group, strlen(group))
+		       ? NULL
+		       : "is not USER or USER:GROUP";
 }
 
 const char *value_check_hostname(const char *value)
@@ -83,8 +83,8 @@ const char *value_check_variable(const char *value)
 
 	while (value[n] == '_' || (value[n] && strchr(alnum, value[n])))
 		n++;
-	return n > 0 && value[n] == '=' && (value[0] < '0' || value[0] > '9') ? NULL :
-										 "is not NAME=VALUE";
+	return n > 0 && value[n] == '=' && (value[0] < '0' || value[0] > '9') ? NULL
+									      : "is not NAME=VALUE";
 }
 
 /* @return what follows one number, or NULL. */

@@ -162,15 +162,17 @@ static const char *read_quoted(const char *p, struct buf *out, struct err *e)
 	char kind = *p;
 
 	if (!end) {
-		(void) err_set(e, -EINVAL, "a quote (%c) is not closed", opening == 2 ? '\'' : kind);
+		(void) err_set(e, -EINVAL, "a quote (%c) is not closed",
+			       opening == 2 ? '\'' : kind);
 		return NULL;
 	}
 	for (p += opening; p < end;) {
 		if (kind == '$' && *p == '\\') {
 			p = read_escape(p + 1, out);
 			if (!p) {
-				(void) err_set(e, -EINVAL, "an unknown escape in $'...'; allowed: "
-							   "\\n \\t \\r \\e \\\\ \\' \\\" \\xHH");
+				(void) err_set(e, -EINVAL,
+					       "an unknown escape in $'...'; allowed: "
+					       "\\n \\t \\r \\e \\\\ \\' \\\" \\xHH");
 				return NULL;
 			}
 			continue;

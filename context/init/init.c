@@ -82,7 +82,7 @@ __attribute__((noreturn)) static void command_ended(int code, int status)
 static void reap(int command)
 {
 	for (;;) {
-		siginfo_t info = {0};
+		siginfo_t info = { 0 };
 		long r = sys_call5(__NR_waitid, P_ALL, 0, (long) &info, WEXITED | WNOHANG, 0);
 
 		if (r < 0 || info.si_pid == 0) {

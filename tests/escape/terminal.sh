@@ -8,13 +8,14 @@ start_daemon
 build_attack
 attacks='tiocsti tiocsti-high-bits tioclinux steal-terminal'
 
+cat >"$WARD_DIR/on.exp" <<'END'
+set timeout 30
+spawn -noecho {*}$argv
+expect eof
+END
 # on_terminal COMMAND...: runs with a fresh pty as controlling terminal; the output in OUT
 on_terminal() {
-	OUT=$(expect -c '
-		log_user 1
-		set timeout 30
-		spawn -noecho {*}$argv
-		expect eof' -- "$@" 2>&1 | tr -d '\r')
+	OUT=$(expect -f "$WARD_DIR/on.exp" -- "$@" 2>&1 | tr -d '\r\0')
 }
 
 on_terminal "$WARD_DIR/srv/attack" tiocsti

@@ -67,7 +67,7 @@ static void a_claim_takes_all_it_touches_or_nothing(void **state)
 	assert_int_equal(ids_claim(&ids, 5, UINT32_MAX, NULL), -EINVAL);
 	assert_int_equal(ids_claim(&ids, 5, 100, &any), 0);
 	assert_int_equal(any, 0);
-	/* From before the zone into its first block, and a block's last id with the next's first. */
+	/* From before the zone into its first block; a block's last id with the next's first. */
 	assert_int_equal(ids_claim(&ids, FIRST - 10, 11, &any), 0);
 	assert_int_equal(any, 1);
 	assert_int_equal(ids_claim(&ids, FIRST + IDS_BLOCK - 1, 2, NULL), -EBUSY);

@@ -116,7 +116,8 @@ static void limits_hold(void **state)
 
 	size_t len = (size_t) snprintf(big, PROFILE_BYTES_MAX, "default errno EPERM\n");
 	for (int i = 0; i <= PROFILE_CONDITIONS_MAX; i++) {
-		len += (size_t) snprintf(big + len, PROFILE_BYTES_MAX - len, "allow read if arg0 == %d\n", i);
+		len += (size_t) snprintf(big + len, PROFILE_BYTES_MAX - len,
+					 "allow read if arg0 == %d\n", i);
 	}
 	assert_int_equal(profile_parse(big, len, "t", 0, &p, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "too many conditions"));
@@ -226,11 +227,11 @@ static void shipped_profiles_deny_what_they_must(void **state)
 	static const char *const paths[] = { "configs/seccomp/default.seccomp",
 					     "configs/seccomp/strict.seccomp" };
 	static const long never[] = {
-		SYS_keyctl,	   SYS_add_key,	     SYS_request_key,	    SYS_bpf,
-		SYS_kexec_load,	   SYS_init_module,  SYS_finit_module,	    SYS_delete_module,
-		SYS_mount,	   SYS_umount2,	     SYS_pivot_root,	    SYS_setns,
-		SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup,   SYS_open_by_handle_at,
-		SYS_swapon,	   SYS_reboot,	     SYS_settimeofday,	    SYS_acct,
+		SYS_keyctl,	     SYS_add_key,     SYS_request_key,	  SYS_bpf,
+		SYS_kexec_load,	     SYS_init_module, SYS_finit_module,	  SYS_delete_module,
+		SYS_mount,	     SYS_umount2,     SYS_pivot_root,	  SYS_setns,
+		SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_open_by_handle_at,
+		SYS_swapon,	     SYS_reboot,      SYS_settimeofday,	  SYS_acct,
 	};
 	const uint64_t none[6] = { 0 };
 	const uint64_t sti[6] = { 0, UINT64_C(0xdead00000000) | TIOCSTI };

@@ -106,8 +106,8 @@ static enum seat_event next(struct seat *s, int *fd, struct err *e)
 	}
 }
 
-static struct context_plan *plan_of(struct fixture *f, const char *const *argv,
-				    const char *user, enum spec_init init)
+static struct context_plan *plan_of(struct fixture *f, const char *const *argv, const char *user,
+				    enum spec_init init)
 {
 	struct context_plan *p = NULL;
 	struct spec s;
@@ -277,7 +277,9 @@ static void what_is_not_found_says_so(void **state)
 static void a_failed_step_is_named(void **state)
 {
 	struct fixture *f = need(state);
-	struct step child = { .name = "broken", .phase = STEP_CHILD, .run = fail_here,
+	struct step child = { .name = "broken",
+			      .phase = STEP_CHILD,
+			      .run = fail_here,
 			      .arg = (void *) (uintptr_t) "on purpose" };
 	struct outcome o;
 
@@ -329,8 +331,8 @@ static void exec_inside(struct fixture *f, struct context_plan *p, struct seat *
 static void exec_enters_the_context(void **state)
 {
 	struct fixture *f = need(state);
-	struct context_plan *p = plan_of(f, (const char *[]){ "sleep", "60", NULL }, NULL,
-					 SPEC_INIT_FAKE);
+	struct context_plan *p =
+		plan_of(f, (const char *[]){ "sleep", "60", NULL }, NULL, SPEC_INIT_FAKE);
 	struct seat *s = park(f, p);
 	_cleanup_close_ int status = new_file();
 	struct outcome o;
@@ -339,8 +341,10 @@ static void exec_enters_the_context(void **state)
 
 	launch(f, p, s, status, status, NULL);
 	assert_int_equal(next(s, &fd, &o.e), SEAT_STARTED);
-	exec_inside(f, p, s, "sh", "cat /proc/1/comm; hostname; id -u; echo $container; "
-				   "ls /proc/self/fd | wc -l; exit 4", &o);
+	exec_inside(f, p, s, "sh",
+		    "cat /proc/1/comm; hostname; id -u; echo $container; "
+		    "ls /proc/self/fd | wc -l; exit 4",
+		    &o);
 	assert_int_equal(o.event, SEAT_STARTED);
 	assert_int_equal(o.code, CLD_EXITED);
 	assert_int_equal(o.status, 4);

@@ -7,9 +7,9 @@
 
 static struct spec plain(void)
 {
-	return (struct spec) { .process.limit = UNITS_NONE,
-			       .cpu = { .share = 100, .limit_millicpu = UNITS_NONE },
-			       .memory = { .limit = UNITS_NONE, .swap = UNITS_NONE } };
+	return (struct spec){ .process.limit = UNITS_NONE,
+			      .cpu = { .share = 100, .limit_millicpu = UNITS_NONE },
+			      .memory = { .limit = UNITS_NONE, .swap = UNITS_NONE } };
 }
 
 static void apply(unsigned slot, const struct spec *s)
@@ -256,8 +256,10 @@ static int64_t read_time_us(unsigned slot, int *fd)
 
 static void io_limited(void **state)
 {
-	struct spec_io_limit limit = { .read_bps = 4u * MIB, .write_bps = UNITS_NONE,
-				       .read_iops = UNITS_NONE, .write_iops = UNITS_NONE };
+	struct spec_io_limit limit = { .read_bps = 4u * MIB,
+				       .write_bps = UNITS_NONE,
+				       .read_iops = UNITS_NONE,
+				       .write_iops = UNITS_NONE };
 	struct spec a = plain(), b = plain();
 	int64_t limited, free_time;
 	struct sched_stats s;
@@ -296,8 +298,8 @@ static void io_limited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(memory_lowered),      cmocka_unit_test(cache_reclaimed),
-		cmocka_unit_test(cpu_changed),	       cmocka_unit_test(restored_on_failure),
+		cmocka_unit_test(memory_lowered), cmocka_unit_test(cache_reclaimed),
+		cmocka_unit_test(cpu_changed),	  cmocka_unit_test(restored_on_failure),
 		cmocka_unit_test(io_limited),
 	};
 

@@ -60,7 +60,8 @@ static void pure_v2(void **state)
 
 static void hybrid(void **state)
 {
-	struct cg_layout l = parse(hybrid_separate, "9:name=systemd:/\n4:memory:/machine/x\n0::/\n");
+	struct cg_layout l =
+		parse(hybrid_separate, "9:name=systemd:/\n4:memory:/machine/x\n0::/\n");
 
 	(void) state;
 	cg_layout_add_unified(&l, "hugetlb\n");
@@ -99,9 +100,8 @@ static void co_mounted(void **state)
 /* A container sees its own part of the tree mounted: paths are below that part. */
 static void mounted_part(void **state)
 {
-	struct cg_layout l = parse(
-		"40 30 0:30 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
-		"0::/docker/abc/init\n");
+	struct cg_layout l = parse("40 30 0:30 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+				   "0::/docker/abc/init\n");
 
 	(void) state;
 	assert_string_equal(l.list[0].own, "/init");
@@ -164,8 +164,8 @@ static void too_much(void **state)
 	for (unsigned i = 1; i < 256; i++)
 		if (n < sizeof(text) - 100)
 			n += (size_t) snprintf(text + n, sizeof(text) - n,
-					       "1 1 0:%u / /m%u rw - cgroup cgroup rw%s%s%s%s%s\n", i,
-					       i, i & 1 ? ",cpu" : "", i & 2 ? ",memory" : "",
+					       "1 1 0:%u / /m%u rw - cgroup cgroup rw%s%s%s%s%s\n",
+					       i, i, i & 1 ? ",cpu" : "", i & 2 ? ",memory" : "",
 					       i & 4 ? ",pids" : "", i & 8 ? ",blkio" : "",
 					       i & 16 ? ",cpuset" : "");
 	assert_int_equal(cg_layout_parse(text, "", &l), 0);
@@ -177,9 +177,9 @@ static void too_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pure_v2),	 cmocka_unit_test(hybrid),
-		cmocka_unit_test(mixed),	 cmocka_unit_test(co_mounted),
-		cmocka_unit_test(mounted_part),	 cmocka_unit_test(mounted_twice),
+		cmocka_unit_test(pure_v2),	   cmocka_unit_test(hybrid),
+		cmocka_unit_test(mixed),	   cmocka_unit_test(co_mounted),
+		cmocka_unit_test(mounted_part),	   cmocka_unit_test(mounted_twice),
 		cmocka_unit_test(nothing_mounted), cmocka_unit_test(torn),
 		cmocka_unit_test(too_much),
 	};

@@ -21,7 +21,7 @@ static void enter_and_leave(void **state)
 	assert_int_equal(sched_slot_remove(host, slot), -EBUSY);
 	kill_and_remove(slot, pid);
 	assert_int_equal(sched_slot_remove(host, slot), 0);
-	assert_true(sched_slot_stats(host, slot, &(struct sched_stats) { 0 }) == -ENOENT);
+	assert_true(sched_slot_stats(host, slot, &(struct sched_stats){ 0 }) == -ENOENT);
 }
 
 static void create_twice(void **state)
@@ -48,10 +48,10 @@ static void freeze_thaw_kill(void **state)
 	assert_true(until(is_entered, slot));
 	assert_int_equal(sched_slot_freeze(host, slot, true), 0);
 	assert_true(until(is_frozen, slot));
-	assert_int_equal(sched_slot_signal(host, slot, SIGTERM), 0);
-	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 	assert_int_equal(sched_slot_freeze(host, slot, false), 0);
 	assert_true(until(is_thawed, slot));
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	assert_int_equal(sched_slot_signal(host, slot, SIGTERM), 0);
 	assert_int_equal(WTERMSIG(reap(pid)), SIGTERM);
 	remove_slot(slot);
 	/* What is frozen dies all the same. */
@@ -259,11 +259,11 @@ static void devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(enter_and_leave), cmocka_unit_test(create_twice),
+		cmocka_unit_test(enter_and_leave),  cmocka_unit_test(create_twice),
 		cmocka_unit_test(freeze_thaw_kill), cmocka_unit_test(kill_by_hand),
-		cmocka_unit_test(nested_groups),   cmocka_unit_test(sweep),
-		cmocka_unit_test(fork_bomb),	   cmocka_unit_test(memory_bomb),
-		cmocka_unit_test(cpu_hog),	   cmocka_unit_test(devices),
+		cmocka_unit_test(nested_groups),    cmocka_unit_test(sweep),
+		cmocka_unit_test(fork_bomb),	    cmocka_unit_test(memory_bomb),
+		cmocka_unit_test(cpu_hog),	    cmocka_unit_test(devices),
 	};
 	int failed = cmocka_run_group_tests_name("as it is", tests, group_setup, group_teardown);
 

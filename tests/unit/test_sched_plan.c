@@ -19,18 +19,18 @@
 
 static struct facts facts_v2(void)
 {
-	return (struct facts) { .cpus = 4,
-				.sched = { .layout = FACTS_CGROUP_V2,
-					   .cpu = true,
-					   .cpuset = true,
-					   .memory = true,
-					   .io = true,
-					   .pids = true,
-					   .devices = true,
-					   .cpu_burst = true,
-					   .memory_reserve = true,
-					   .memory_reclaim = true,
-					   .memory_swap = true } };
+	return (struct facts){ .cpus = 4,
+			       .sched = { .layout = FACTS_CGROUP_V2,
+					  .cpu = true,
+					  .cpuset = true,
+					  .memory = true,
+					  .io = true,
+					  .pids = true,
+					  .devices = true,
+					  .cpu_burst = true,
+					  .memory_reserve = true,
+					  .memory_reclaim = true,
+					  .memory_swap = true } };
 }
 
 static struct spec plain(void)
@@ -54,7 +54,7 @@ static struct spec full(void)
 {
 	struct spec s = plain();
 
-	s.files.devices = (struct strv) { devices, 1 };
+	s.files.devices = (struct strv){ devices, 1 };
 	s.process.limit = 200;
 	s.cpu.share = 250;
 	s.cpu.limit_millicpu = 1500;
@@ -223,7 +223,7 @@ static void limits_of_the_plan(void **state)
 
 	(void) state;
 	for (size_t i = 0; i < SCHED_WRITES_MAX + 1; i++)
-		many[i] = (struct spec_io_limit) { vda, 1, 1, 1, 1 };
+		many[i] = (struct spec_io_limit){ vda, 1, 1, 1, 1 };
 	s.io.limits = many;
 	s.io.limit_count = SCHED_WRITES_MAX;
 	assert_int_equal(sched_plan(&s, &f, &p, &e), 0);
@@ -244,10 +244,19 @@ struct v1_dir {
 };
 
 static const char *const v1_files[] = {
-	"cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.cfs_burst_us", "cpuset.cpus",
-	"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.soft_limit_in_bytes",
-	"blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
-	"blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", "blkio.bfq.weight",
+	"cpu.shares",
+	"cpu.cfs_quota_us",
+	"cpu.cfs_period_us",
+	"cpu.cfs_burst_us",
+	"cpuset.cpus",
+	"memory.limit_in_bytes",
+	"memory.memsw.limit_in_bytes",
+	"memory.soft_limit_in_bytes",
+	"blkio.throttle.read_bps_device",
+	"blkio.throttle.write_bps_device",
+	"blkio.throttle.read_iops_device",
+	"blkio.throttle.write_iops_device",
+	"blkio.bfq.weight",
 	"pids.max",
 };
 
@@ -258,14 +267,15 @@ static void v1_dir_make(struct v1_dir *d)
 	assert_non_null(mkdtemp(d->path));
 	memset(&d->host, 0, sizeof(d->host));
 	d->host.count = 1;
-	d->host.trees[0] = (struct cg_tree) {
-		.top = -1, .fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-	};
+	d->host.trees[0] =
+		(struct cg_tree){ .top = -1,
+				  .fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	assert_true(d->host.trees[0].fd >= 0);
 	assert_int_equal(mkdirat(d->host.trees[0].fd, "7", 0700), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(v1_files); i++)
 		assert_int_equal(fd_close(slot_openat(&d->host.trees[0], 7, v1_files[i],
-						      O_CREAT | O_WRONLY)), -1);
+						      O_CREAT | O_WRONLY)),
+				 -1);
 }
 
 static void v1_dir_remove(struct v1_dir *d)
@@ -382,19 +392,31 @@ static int filter(const struct bpf_insn *p, size_t n, unsigned type, unsigned ac
 		const struct bpf_insn *x = &p[i];
 
 		switch (x->code) {
-		case BPF_LDX | BPF_MEM | BPF_W: r[x->dst_reg] = context[x->off / 4]; break;
-		case BPF_ALU64 | BPF_MOV | BPF_X: r[x->dst_reg] = r[x->src_reg]; break;
-		case BPF_ALU64 | BPF_MOV | BPF_K: r[x->dst_reg] = (unsigned) x->imm; break;
-		case BPF_ALU64 | BPF_AND | BPF_K: r[x->dst_reg] &= (unsigned) x->imm; break;
-		case BPF_ALU64 | BPF_RSH | BPF_K: r[x->dst_reg] >>= x->imm; break;
+		case BPF_LDX | BPF_MEM | BPF_W:
+			r[x->dst_reg] = context[x->off / 4];
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_X:
+			r[x->dst_reg] = r[x->src_reg];
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_K:
+			r[x->dst_reg] = (unsigned) x->imm;
+			break;
+		case BPF_ALU64 | BPF_AND | BPF_K:
+			r[x->dst_reg] &= (unsigned) x->imm;
+			break;
+		case BPF_ALU64 | BPF_RSH | BPF_K:
+			r[x->dst_reg] >>= x->imm;
+			break;
 		case BPF_JMP | BPF_JSET | BPF_K:
 			i += r[x->dst_reg] & (unsigned) x->imm ? (size_t) x->off : 0;
 			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			i += r[x->dst_reg] != (unsigned) x->imm ? (size_t) x->off : 0;
 			break;
-		case BPF_JMP | BPF_EXIT: return (int) r[0];
-		default: fail_msg("instruction %#x", x->code);
+		case BPF_JMP | BPF_EXIT:
+			return (int) r[0];
+		default:
+			fail_msg("instruction %#x", x->code);
 		}
 	}
 	fail_msg("the program runs off its end");
@@ -419,8 +441,8 @@ static void device_filter(void **state)
 	assert_int_equal(filter(p, n, c, rw, 10, 229), 0);
 	assert_int_equal(filter(p, n, c, rw, 5, 1), 0);
 	for (size_t i = 0; i < CG_DEVICES_EXTRA_MAX; i++)
-		extra[i] = (struct cg_device) { 'b', 259, (unsigned) i, false };
-	extra[0] = (struct cg_device) { 'c', 10, 229, false };
+		extra[i] = (struct cg_device){ 'b', 259, (unsigned) i, false };
+	extra[0] = (struct cg_device){ 'c', 10, 229, false };
 	n = devices_program(extra, CG_DEVICES_EXTRA_MAX, p);
 	assert_true(n <= DEVICES_PROGRAM_MAX + 2);
 	assert_int_equal(filter(p, n, c, rw, 10, 229), 1);

@@ -47,6 +47,8 @@ static void test_command_and_init(void **state)
 	       "init = fake, none");
 	expect("[context]\ninit = /sbin/init\nuser = x\n",
 	       "t.ini:3: context.user: does not apply when init is a path, which runs as root");
+	expect("[context]\ninit = /sbin/init\ndirectory = /srv\n",
+	       "t.ini:3: context.directory: does not apply when init is a path, which starts in /");
 }
 
 static void test_environment(void **state)
@@ -65,9 +67,9 @@ static void test_root_and_mode(void **state)
 	expect(COMMAND "[files]\nroot = /\n",
 	       "t.ini:4: files.root: \"/\" is this host itself; allowed: host, which masks its "
 	       "secrets, or a directory below /");
-	expect(COMMAND "[files]\nmode = read-write\n",
-	       "t.ini:4: files.mode: read-write would give the host's root away; allowed with root = "
-	       "host: cow, read-only");
+	expect(COMMAND "[files]\nmode = read-write\n", "t.ini:4: files.mode: read-write would give "
+						       "the host's root away; allowed with root = "
+						       "host: cow, read-only");
 	expect(COMMAND "[files]\nmode = read-only\nupper = kept:1G\n",
 	       "t.ini:5: files.upper: a kept upper has no use without mode = cow");
 	expect(COMMAND "[files]\nroot = /srv/x\nshow = /root\n",
@@ -106,7 +108,8 @@ static void test_limits(void **state)
 	expect(COMMAND "[cpu]\nburst = 1ms\n",
 	       "t.ini:4: cpu.burst: there is no cpu.limit to burst above");
 	expect(COMMAND "[cpu]\nlimit = 5%\nburst = 60ms\n",
-	       "t.ini:5: cpu.burst: 60ms is more than cpu.limit grants in a second; allowed: at most "
+	       "t.ini:5: cpu.burst: 60ms is more than cpu.limit grants in a second; allowed: at "
+	       "most "
 	       "50ms");
 	expect(COMMAND "[memory]\nlimit = 64M\nreserve = 65M\n",
 	       "t.ini:5: memory.reserve: 65M is more than memory.limit; allowed: at most 64M");
@@ -126,9 +129,10 @@ static void test_without_lines_the_entry_is_named(void **state)
 	assert_int_equal(spec_set(&s, "files.bind", "/a:/x\n/b:/y\n/c:/x", NULL), 0);
 	assert_int_equal(spec_check(&s, "spec", &errors), -EINVAL);
 	assert_int_equal(errors.lines.count, 2);
-	assert_string_equal(errors.lines.items[0],
-			    "spec: context.command: is missing; allowed without one: init = PATH, as "
-			    "in /sbin/init");
+	assert_string_equal(
+		errors.lines.items[0],
+		"spec: context.command: is missing; allowed without one: init = PATH, as "
+		"in /sbin/init");
 	assert_string_equal(errors.lines.items[1],
 			    "spec: files.bind[2]: the target \"/x\" is bound twice");
 	spec_errors_done(&errors);

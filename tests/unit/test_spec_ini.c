@@ -94,8 +94,7 @@ static void test_comments_end_values_only_after_a_blank_and_outside_quotes(void 
 	(void) state;
 	expect_key("[cpu]\n\tshare\t=  7 ; c\n", "cpu.share", "7");
 	expect_key("# c\n; c\n  # c\n  [ cpu ]  ; c\nshare=8\n", "cpu.share", "8");
-	expect_key("[context]\ndescription = a;b # c ; d\n", "context.description",
-		   "\"a;b # c\"");
+	expect_key("[context]\ndescription = a;b # c ; d\n", "context.description", "\"a;b # c\"");
 	expect_key("[context]\ncommand = sh -c 'a ; b' \"c ; d\" $'e ; \\' f' ; g\n",
 		   "context.command", "sh -c 'a ; b' 'c ; d' \"e ; ' f\"");
 	expect_key("[context]\ndescription = Bob's ; and more\n", "context.description", "Bob's");
@@ -209,21 +208,25 @@ static void test_typos_are_answered_with_the_nearest(void **state)
 					  "allowed: share, limit, burst, cpus, mems");
 	expect_error("[network]\nfrobnicate = 0\n",
 		     "t.ini:2: network.frobnicate: no such key; allowed: mode");
-	expect_error("[files]\nmode = cwo\n", "t.ini:2: files.mode: \"cwo\" is unknown; did you mean "
-					      "cow? allowed: cow, read-only, read-write");
-	expect_error("[process]\ncapability = default +net_admin\n",
-		     "t.ini:2: process.capability: \"net_admin\" is unknown; did you mean net-admin? "
-		     "allowed: default, none, all, names such as net-bind-service, or changes of the "
-		     "default: +net-admin -kill");
-	expect_error("[process]\nrlimit = nofiles 1\n",
-		     "t.ini:2: process.rlimit: \"nofiles\" is unknown; did you mean nofile? allowed: "
-		     "NAME VALUE or NAME SOFT:HARD with numbers, sizes or max: nofile 1024:4096");
+	expect_error("[files]\nmode = cwo\n",
+		     "t.ini:2: files.mode: \"cwo\" is unknown; did you mean "
+		     "cow? allowed: cow, read-only, read-write");
+	expect_error(
+		"[process]\ncapability = default +net_admin\n",
+		"t.ini:2: process.capability: \"net_admin\" is unknown; did you mean net-admin? "
+		"allowed: default, none, all, names such as net-bind-service, or changes of the "
+		"default: +net-admin -kill");
+	expect_error(
+		"[process]\nrlimit = nofiles 1\n",
+		"t.ini:2: process.rlimit: \"nofiles\" is unknown; did you mean nofile? allowed: "
+		"NAME VALUE or NAME SOFT:HARD with numbers, sizes or max: nofile 1024:4096");
 }
 
 static void test_malformed_lines(void **state)
 {
 	(void) state;
-	expect_error("[cpu\nshare = 1\n", "t.ini:1: the section's ] is missing; allowed: [SECTION]");
+	expect_error("[cpu\nshare = 1\n",
+		     "t.ini:1: the section's ] is missing; allowed: [SECTION]");
 	expect_error("[cpu] x\n", "t.ini:1: text follows the section's ]; allowed: [SECTION]");
 	expect_error("[cpu]\nshare\n",
 		     "t.ini:2: not a setting; allowed: KEY = VALUE, [SECTION], # comment");
@@ -231,7 +234,8 @@ static void test_malformed_lines(void **state)
 		     "t.ini:2: not a setting; allowed: KEY = VALUE, [SECTION], # comment");
 	expect_error("[cpu]\n= 7\n",
 		     "t.ini:2: not a setting; allowed: KEY = VALUE, [SECTION], # comment");
-	expect_error("share = 7\n", "t.ini:1: a setting before the first section; allowed: [SECTION]");
+	expect_error("share = 7\n",
+		     "t.ini:1: a setting before the first section; allowed: [SECTION]");
 	expect_error("[cpu]\nshare = 7\x01\n", "t.ini:2: a control character in the line");
 	expect_error("[cpu]\rshare = 7\n", "t.ini:1: a control character in the line");
 	expect_error("[context]\ndescription = \xff\n", "t.ini:2: the line is not UTF-8");
@@ -258,165 +262,189 @@ static void test_a_key_given_twice(void **state)
 		     "t.ini:6: cpu.share: given twice; the first is on line 2");
 }
 
+static const struct {
+	const char *key, *value, *message;
+} bad_values[] = {
+	{ "context]\ncommand", "sh 'x", "context.command: a quote (') is not closed" },
+	{ "context]\ncommand", "sh $'\\q'",
+	  "context.command: an unknown escape in $'...'; allowed: \\n \\t \\r \\e \\\\ \\' \\\" "
+	  "\\xHH" },
+	{ "context]\ncommand", "sh $'\\x00'",
+	  "context.command: an unknown escape in $'...'; allowed: \\n \\t \\r \\e \\\\ \\' \\\" "
+	  "\\xHH" },
+	{ "context]\ncommand", "sh $'\\xff'", "context.command: an escape that makes no UTF-8" },
+	{ "context]\ncommand", "sh \\", "context.command: a backslash at the end" },
+	{ "context]\ndescription", "\"a\" b",
+	  "context.description: text follows the closing quote" },
+	{ "context]\ndescription", "$'a\\nb'",
+	  "context.description: \"a?b\" has a control character; allowed: one line of text" },
+	{ "context]\ninit", "sbin/init",
+	  "context.init: \"sbin/init\" is unknown; allowed: fake, none or the absolute PATH of "
+	  "a program in the view" },
+	{ "context]\ninit", "/sbin/../init",
+	  "context.init: \"/sbin/../init\" is not a clean absolute path; allowed: fake, none "
+	  "or the absolute PATH of a program in the view" },
+	{ "context]\nuser", "-x",
+	  "context.user: \"-x\" is not USER or USER:GROUP; allowed: USER "
+	  "or USER:GROUP, names or numbers" },
+	{ "context]\nuser", "4294967295",
+	  "context.user: \"4294967295\" is not USER or USER:GROUP; allowed: USER or "
+	  "USER:GROUP, names or numbers" },
+	{ "context]\nhostname", "a_b",
+	  "context.hostname: \"a_b\" is not a host name; allowed: "
+	  "letters, digits, '-' and '.', at most 64" },
+	{ "context]\nhostname", "a..b",
+	  "context.hostname: \"a..b\" is not a host name; allowed: "
+	  "letters, digits, '-' and '.', at most 64" },
+	{ "context]\ndirectory", "tmp",
+	  "context.directory: \"tmp\" is not a clean absolute path; allowed: an absolute path, "
+	  "no . or .. in it" },
+	{ "context]\nenvironment", "A=1 9B=2",
+	  "context.environment: \"9B=2\" is not NAME=VALUE; allowed: NAME=VALUE, quoted as in a "
+	  "shell where VALUE has blanks" },
+	{ "context]\nstop", "TERM KILL",
+	  "context.stop: \"KILL\" is not a duration; allowed: default, or signals with waits "
+	  "between them: TERM 10s KILL" },
+	{ "context]\nstop", "TERM 10s",
+	  "context.stop: \"10s\" is not followed by a signal; allowed: default, or signals with "
+	  "waits between them: TERM 10s KILL" },
+	{ "context]\nstop", "BOGUS",
+	  "context.stop: \"BOGUS\" is not a signal; allowed: default, "
+	  "or signals with waits between them: TERM 10s KILL" },
+	{ "files]\nroot", "/srv/./x",
+	  "files.root: \"/srv/./x\" is not a clean absolute path; "
+	  "allowed: host or the absolute path of a DIRECTORY" },
+	{ "files]\nupper", "tmpfs",
+	  "files.upper: \"tmpfs\" has no size; allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
+	{ "files]\nupper", "tmpfs:max",
+	  "files.upper: \"tmpfs:max\" has a size out of range; "
+	  "allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
+	{ "files]\nupper", "kept:0",
+	  "files.upper: \"kept:0\" has a size out of range; allowed: "
+	  "tmpfs:SIZE or kept:SIZE, 1M..16T" },
+	{ "files]\nupper", "kept:big",
+	  "files.upper: \"kept:big\" has a size that is none; "
+	  "allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
+	{ "files]\nbind", "srv",
+	  "files.bind: \"srv\" has a source that is not a clean absolute "
+	  "path; allowed: SOURCE, SOURCE:TARGET, SOURCE:TARGET:ro or "
+	  "SOURCE:TARGET:rw" },
+	{ "files]\nbind", "/srv:/a/../b",
+	  "files.bind: \"/srv:/a/../b\" has a target that is not a clean absolute path; allowed: "
+	  "SOURCE, SOURCE:TARGET, SOURCE:TARGET:ro or SOURCE:TARGET:rw" },
+	{ "files]\nbind", "/srv:/srv:rx",
+	  "files.bind: \"/srv:/srv:rx\" is neither ro nor rw; allowed: SOURCE, SOURCE:TARGET, "
+	  "SOURCE:TARGET:ro or SOURCE:TARGET:rw" },
+	{ "files]\nbind", "/a:/b:ro:x",
+	  "files.bind: \"/a:/b:ro:x\" has too many parts; allowed: SOURCE, SOURCE:TARGET, "
+	  "SOURCE:TARGET:ro or SOURCE:TARGET:rw" },
+	{ "files]\ntmpfs", "/tmp",
+	  "files.tmpfs: \"/tmp\" has no size; allowed: TARGET:SIZE, "
+	  "4K..16T" },
+	{ "files]\ntmpfs", "/tmp:max",
+	  "files.tmpfs: \"/tmp:max\" has a size out of range; "
+	  "allowed: TARGET:SIZE, 4K..16T" },
+	{ "files]\nhide", "/a b",
+	  "files.hide: \"b\" is not a clean absolute path; allowed: "
+	  "absolute paths, no . or .. in them" },
+	{ "files]\ndevice", "/etc/fuse",
+	  "files.device: \"/etc/fuse\" is not a path below /dev; allowed: paths below /dev" },
+	{ "process]\nlimit", "1",
+	  "process.limit: \"1\" is out of range; allowed: 2..4194304 or max" },
+	{ "process]\nlimit", "ten",
+	  "process.limit: \"ten\" is not a number; allowed: 2..4194304 or max" },
+	{ "process]\nlimit", "99999999999999999999",
+	  "process.limit: \"99999999999999999999\" is out of range; allowed: 2..4194304 or max" },
+	{ "process]\nrlimit", "nofile",
+	  "process.rlimit: \"nofile\" is not a name and a value; "
+	  "allowed: NAME VALUE or NAME SOFT:HARD with numbers, "
+	  "sizes or max: nofile 1024:4096" },
+	{ "process]\nrlimit", "nofile 2:1",
+	  "process.rlimit: \"nofile 2:1\" has a soft value above the hard one; allowed: NAME "
+	  "VALUE or NAME SOFT:HARD with numbers, sizes or max: nofile 1024:4096" },
+	{ "process]\nids", "0:65536",
+	  "process.ids: \"0:65536\" is no range of ids; allowed: "
+	  "auto, none or FIRST:COUNT, from 1 to 4294967294" },
+	{ "process]\nids", "4294967000:296",
+	  "process.ids: \"4294967000:296\" goes beyond the last id; allowed: auto, none or "
+	  "FIRST:COUNT, from 1 to 4294967294" },
+	{ "process]\nids", "1:2:3",
+	  "process.ids: \"1:2:3\" is no range of ids; allowed: auto, "
+	  "none or FIRST:COUNT, from 1 to 4294967294" },
+	{ "process]\numask", "8",
+	  "process.umask: \"8\" is not an octal mask; allowed: 000..777, octal" },
+	{ "process]\numask", "1777",
+	  "process.umask: \"1777\" is out of range; allowed: 000..777, octal" },
+	{ "cpu]\nshare", "0", "cpu.share: \"0\" is out of range; allowed: 1..10000" },
+	{ "cpu]\nshare", "max", "cpu.share: \"max\" is out of range; allowed: 1..10000" },
+	{ "cpu]\nshare", "", "cpu.share: \"\" is not a number; allowed: 1..10000" },
+	{ "cpu]\nlimit", "150",
+	  "cpu.limit: \"150\" is not an amount of CPU; allowed: "
+	  "1%..1000000% of one CPU, 20%m of the machine, or max" },
+	{ "cpu]\nlimit", "0%",
+	  "cpu.limit: \"0%\" is out of range; allowed: 1%..1000000% of one "
+	  "CPU, 20%m of the machine, or max" },
+	{ "cpu]\nburst", "50",
+	  "cpu.burst: \"50\" is not a duration; allowed: 0s..10s, at most "
+	  "what the limit grants in a second" },
+	{ "cpu]\ncpus", "0-",
+	  "cpu.cpus: \"0-\" is not a list of numbers and ranges; allowed: "
+	  "numbers and ranges such as 0-1,3" },
+	{ "cpu]\ncpus", "3-1",
+	  "cpu.cpus: \"3-1\" is not a list of numbers and ranges; allowed: "
+	  "numbers and ranges such as 0-1,3" },
+	{ "cpu]\ncpus", "8192",
+	  "cpu.cpus: \"8192\" is not a list of numbers and ranges; "
+	  "allowed: numbers and ranges such as 0-1,3" },
+	{ "memory]\nlimit", "512m",
+	  "memory.limit: \"512m\" is not a size; allowed: 1M..1024T or max" },
+	{ "memory]\nlimit", "64K",
+	  "memory.limit: \"64K\" is out of range; allowed: 1M..1024T or max" },
+	{ "memory]\nreserve", "max", "memory.reserve: \"max\" is out of range; allowed: 0..1024T" },
+	{ "io]\nlimit", "vda read 1MB/s",
+	  "io.limit: \"vda\" is not a path below /dev; allowed: DEVICE and one or more of read "
+	  "RATE, write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops "
+	  "500" },
+	{ "io]\nlimit", "/dev/vda",
+	  "io.limit: \"/dev/vda\" sets no limit; allowed: DEVICE and one or more of read RATE, "
+	  "write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops 500" },
+	{ "io]\nlimit", "/dev/vda read 0B/s",
+	  "io.limit: \"0B/s\" is no rate; allowed: DEVICE and one or more of read RATE, write "
+	  "RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops 500" },
+	{ "io]\nlimit", "/dev/vda read 1B/s read 2B/s",
+	  "io.limit: \"read\" is given twice; allowed: DEVICE and one or more of read RATE, "
+	  "write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops 500" },
+	{ "network]\nmode", "shared",
+	  "network.mode: \"shared\" is unknown; allowed: none, private, host" },
+};
+
 static void test_values(void **state)
 {
-	static const struct {
-		const char *key, *value, *message;
-	} bad[] = {
-		{ "context]\ncommand", "sh 'x", "context.command: a quote (') is not closed" },
-		{ "context]\ncommand", "sh $'\\q'",
-		  "context.command: an unknown escape in $'...'; allowed: \\n \\t \\r \\e \\\\ \\' \\\" "
-		  "\\xHH" },
-		{ "context]\ncommand", "sh $'\\x00'",
-		  "context.command: an unknown escape in $'...'; allowed: \\n \\t \\r \\e \\\\ \\' \\\" "
-		  "\\xHH" },
-		{ "context]\ncommand", "sh $'\\xff'",
-		  "context.command: an escape that makes no UTF-8" },
-		{ "context]\ncommand", "sh \\", "context.command: a backslash at the end" },
-		{ "context]\ndescription", "\"a\" b",
-		  "context.description: text follows the closing quote" },
-		{ "context]\ndescription", "$'a\\nb'",
-		  "context.description: \"a?b\" has a control character; allowed: one line of text" },
-		{ "context]\ninit", "sbin/init",
-		  "context.init: \"sbin/init\" is unknown; allowed: fake, none or the absolute PATH of "
-		  "a program in the view" },
-		{ "context]\ninit", "/sbin/../init",
-		  "context.init: \"/sbin/../init\" is not a clean absolute path; allowed: fake, none "
-		  "or the absolute PATH of a program in the view" },
-		{ "context]\nuser", "-x", "context.user: \"-x\" is not USER or USER:GROUP; allowed: USER "
-					  "or USER:GROUP, names or numbers" },
-		{ "context]\nuser", "4294967295",
-		  "context.user: \"4294967295\" is not USER or USER:GROUP; allowed: USER or "
-		  "USER:GROUP, names or numbers" },
-		{ "context]\nhostname", "a_b", "context.hostname: \"a_b\" is not a host name; allowed: "
-					       "letters, digits, '-' and '.', at most 64" },
-		{ "context]\nhostname", "a..b", "context.hostname: \"a..b\" is not a host name; allowed: "
-						"letters, digits, '-' and '.', at most 64" },
-		{ "context]\ndirectory", "tmp",
-		  "context.directory: \"tmp\" is not a clean absolute path; allowed: an absolute path, "
-		  "no . or .. in it" },
-		{ "context]\nenvironment", "A=1 9B=2",
-		  "context.environment: \"9B=2\" is not NAME=VALUE; allowed: NAME=VALUE, quoted as in a "
-		  "shell where VALUE has blanks" },
-		{ "context]\nstop", "TERM KILL",
-		  "context.stop: \"KILL\" is not a duration; allowed: default, or signals with waits "
-		  "between them: TERM 10s KILL" },
-		{ "context]\nstop", "TERM 10s",
-		  "context.stop: \"10s\" is not followed by a signal; allowed: default, or signals with "
-		  "waits between them: TERM 10s KILL" },
-		{ "context]\nstop", "BOGUS", "context.stop: \"BOGUS\" is not a signal; allowed: default, "
-					     "or signals with waits between them: TERM 10s KILL" },
-		{ "files]\nroot", "/srv/./x", "files.root: \"/srv/./x\" is not a clean absolute path; "
-					      "allowed: host or the absolute path of a DIRECTORY" },
-		{ "files]\nupper", "tmpfs",
-		  "files.upper: \"tmpfs\" has no size; allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
-		{ "files]\nupper", "tmpfs:max", "files.upper: \"tmpfs:max\" has a size out of range; "
-						"allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
-		{ "files]\nupper", "kept:0", "files.upper: \"kept:0\" has a size out of range; allowed: "
-					     "tmpfs:SIZE or kept:SIZE, 1M..16T" },
-		{ "files]\nupper", "kept:big", "files.upper: \"kept:big\" has a size that is none; "
-					       "allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
-		{ "files]\nbind", "srv", "files.bind: \"srv\" has a source that is not a clean absolute "
-					 "path; allowed: SOURCE, SOURCE:TARGET, SOURCE:TARGET:ro or "
-					 "SOURCE:TARGET:rw" },
-		{ "files]\nbind", "/srv:/a/../b",
-		  "files.bind: \"/srv:/a/../b\" has a target that is not a clean absolute path; allowed: "
-		  "SOURCE, SOURCE:TARGET, SOURCE:TARGET:ro or SOURCE:TARGET:rw" },
-		{ "files]\nbind", "/srv:/srv:rx",
-		  "files.bind: \"/srv:/srv:rx\" is neither ro nor rw; allowed: SOURCE, SOURCE:TARGET, "
-		  "SOURCE:TARGET:ro or SOURCE:TARGET:rw" },
-		{ "files]\nbind", "/a:/b:ro:x",
-		  "files.bind: \"/a:/b:ro:x\" has too many parts; allowed: SOURCE, SOURCE:TARGET, "
-		  "SOURCE:TARGET:ro or SOURCE:TARGET:rw" },
-		{ "files]\ntmpfs", "/tmp", "files.tmpfs: \"/tmp\" has no size; allowed: TARGET:SIZE, "
-					   "4K..16T" },
-		{ "files]\ntmpfs", "/tmp:max", "files.tmpfs: \"/tmp:max\" has a size out of range; "
-					       "allowed: TARGET:SIZE, 4K..16T" },
-		{ "files]\nhide", "/a b", "files.hide: \"b\" is not a clean absolute path; allowed: "
-					  "absolute paths, no . or .. in them" },
-		{ "files]\ndevice", "/etc/fuse",
-		  "files.device: \"/etc/fuse\" is not a path below /dev; allowed: paths below /dev" },
-		{ "process]\nlimit", "1",
-		  "process.limit: \"1\" is out of range; allowed: 2..4194304 or max" },
-		{ "process]\nlimit", "ten",
-		  "process.limit: \"ten\" is not a number; allowed: 2..4194304 or max" },
-		{ "process]\nlimit", "99999999999999999999",
-		  "process.limit: \"99999999999999999999\" is out of range; allowed: 2..4194304 or max" },
-		{ "process]\nrlimit", "nofile", "process.rlimit: \"nofile\" is not a name and a value; "
-						"allowed: NAME VALUE or NAME SOFT:HARD with numbers, "
-						"sizes or max: nofile 1024:4096" },
-		{ "process]\nrlimit", "nofile 2:1",
-		  "process.rlimit: \"nofile 2:1\" has a soft value above the hard one; allowed: NAME "
-		  "VALUE or NAME SOFT:HARD with numbers, sizes or max: nofile 1024:4096" },
-		{ "process]\nids", "0:65536", "process.ids: \"0:65536\" is no range of ids; allowed: "
-					      "auto, none or FIRST:COUNT, from 1 to 4294967294" },
-		{ "process]\nids", "4294967000:296",
-		  "process.ids: \"4294967000:296\" goes beyond the last id; allowed: auto, none or "
-		  "FIRST:COUNT, from 1 to 4294967294" },
-		{ "process]\nids", "1:2:3", "process.ids: \"1:2:3\" is no range of ids; allowed: auto, "
-					    "none or FIRST:COUNT, from 1 to 4294967294" },
-		{ "process]\numask", "8",
-		  "process.umask: \"8\" is not an octal mask; allowed: 000..777, octal" },
-		{ "process]\numask", "1777",
-		  "process.umask: \"1777\" is out of range; allowed: 000..777, octal" },
-		{ "cpu]\nshare", "0", "cpu.share: \"0\" is out of range; allowed: 1..10000" },
-		{ "cpu]\nshare", "max", "cpu.share: \"max\" is out of range; allowed: 1..10000" },
-		{ "cpu]\nshare", "", "cpu.share: \"\" is not a number; allowed: 1..10000" },
-		{ "cpu]\nlimit", "150", "cpu.limit: \"150\" is not an amount of CPU; allowed: "
-					"1%..1000000% of one CPU, 20%m of the machine, or max" },
-		{ "cpu]\nlimit", "0%", "cpu.limit: \"0%\" is out of range; allowed: 1%..1000000% of one "
-				       "CPU, 20%m of the machine, or max" },
-		{ "cpu]\nburst", "50", "cpu.burst: \"50\" is not a duration; allowed: 0s..10s, at most "
-				       "what the limit grants in a second" },
-		{ "cpu]\ncpus", "0-", "cpu.cpus: \"0-\" is not a list of numbers and ranges; allowed: "
-				      "numbers and ranges such as 0-1,3" },
-		{ "cpu]\ncpus", "3-1", "cpu.cpus: \"3-1\" is not a list of numbers and ranges; allowed: "
-				       "numbers and ranges such as 0-1,3" },
-		{ "cpu]\ncpus", "8192", "cpu.cpus: \"8192\" is not a list of numbers and ranges; "
-					"allowed: numbers and ranges such as 0-1,3" },
-		{ "memory]\nlimit", "512m",
-		  "memory.limit: \"512m\" is not a size; allowed: 1M..1024T or max" },
-		{ "memory]\nlimit", "64K",
-		  "memory.limit: \"64K\" is out of range; allowed: 1M..1024T or max" },
-		{ "memory]\nreserve", "max",
-		  "memory.reserve: \"max\" is out of range; allowed: 0..1024T" },
-		{ "io]\nlimit", "vda read 1MB/s",
-		  "io.limit: \"vda\" is not a path below /dev; allowed: DEVICE and one or more of read "
-		  "RATE, write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops "
-		  "500" },
-		{ "io]\nlimit", "/dev/vda",
-		  "io.limit: \"/dev/vda\" sets no limit; allowed: DEVICE and one or more of read RATE, "
-		  "write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops 500" },
-		{ "io]\nlimit", "/dev/vda read 0B/s",
-		  "io.limit: \"0B/s\" is no rate; allowed: DEVICE and one or more of read RATE, write "
-		  "RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops 500" },
-		{ "io]\nlimit", "/dev/vda read 1B/s read 2B/s",
-		  "io.limit: \"read\" is given twice; allowed: DEVICE and one or more of read RATE, "
-		  "write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops 500" },
-		{ "network]\nmode", "shared",
-		  "network.mode: \"shared\" is unknown; allowed: none, private, host" },
-	};
 	char text[300], message[400];
 
 	(void) state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		(void) snprintf(text, sizeof(text), "[%s = %s\n", bad[i].key, bad[i].value);
-		(void) snprintf(message, sizeof(message), "t.ini:2: %s", bad[i].message);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_values); i++) {
+		(void) snprintf(text, sizeof(text), "[%s = %s\n", bad_values[i].key,
+				bad_values[i].value);
+		(void) snprintf(message, sizeof(message), "t.ini:2: %s", bad_values[i].message);
 		expect_error(text, message);
 	}
 }
 
 static void test_all_errors_are_told_at_once_in_order(void **state)
 {
+	static const char no_section[] = "t.ini:4: [nowhere]: no such section; allowed: context, "
+					 "files, process, cpu, memory, io, network";
+
 	(void) state;
-	expect_errors("[cpu]\nshare = x\nbogus\n[nowhere]\nx = 1\n[network]\nmode = 1\n",
-		      (const char *const[]){
-			      "t.ini:2: cpu.share: \"x\" is not a number; allowed: 1..10000",
-			      "t.ini:3: not a setting; allowed: KEY = VALUE, [SECTION], # comment",
-			      "t.ini:4: [nowhere]: no such section; allowed: context, files, process, "
-			      "cpu, memory, io, network",
-			      "t.ini:7: network.mode: \"1\" is unknown; allowed: none, private, host",
-			      NULL });
+	expect_errors(
+		"[cpu]\nshare = x\nbogus\n[nowhere]\nx = 1\n[network]\nmode = 1\n",
+		(const char *const[]){
+			"t.ini:2: cpu.share: \"x\" is not a number; allowed: 1..10000",
+			"t.ini:3: not a setting; allowed: KEY = VALUE, [SECTION], # comment",
+			no_section,
+			"t.ini:7: network.mode: \"1\" is unknown; allowed: none, private, host",
+			NULL });
 }
 
 static void test_errors_and_lists_are_bounded(void **state)
@@ -479,10 +507,12 @@ static void test_a_refused_set_changes_nothing(void **state)
 	expect_set_error("cpus.share", "1", -ENOENT,
 			 "cpus.share: no such section; did you mean cpu? allowed: context, files, "
 			 "process, cpu, memory, io, network");
-	expect_set_error("files.hide", "/new\nold", -EINVAL,
-			 "files.hide: \"old\" is not a clean absolute path; allowed: absolute paths, "
-			 "no . or .. in them");
-	expect_set_error("context.description", "\xff", -EINVAL, "context.description: is not UTF-8");
+	expect_set_error(
+		"files.hide", "/new\nold", -EINVAL,
+		"files.hide: \"old\" is not a clean absolute path; allowed: absolute paths, "
+		"no . or .. in them");
+	expect_set_error("context.description", "\xff", -EINVAL,
+			 "context.description: is not UTF-8");
 	expect_set_error("cpu.share", "", -EINVAL,
 			 "cpu.share: \"\" is not a number; allowed: 1..10000");
 }

@@ -44,9 +44,11 @@ static void expect_error(const char *text, const char *line)
 static void test_a_whole_spec_is_read(void **state)
 {
 	static const char text[] =
-		"{\"name\": \"web\", \"context\": {\"command\": [\"/bin/sh\", \"-c\", \"a ; 'b'\\n\"],"
+		"{\"name\": \"web\", \"context\": {\"command\": [\"/bin/sh\", \"-c\", \"a ; "
+		"'b'\\n\"],"
 		"\"description\": \" \\\"as it is\\\" \", \"environment\": [\"A=x y\", \"B=\\n\"]},"
-		"\"files\": {\"hide\": [\"/a b\"], \"bind\": [\"/srv:/x:rw\"], \"root\": \"/srv/r\"},"
+		"\"files\": {\"hide\": [\"/a b\"], \"bind\": [\"/srv:/x:rw\"], \"root\": "
+		"\"/srv/r\"},"
 		"\"cpu\": {\"share\": 7, \"limit\": \"150%\"}, \"memory\": {\"limit\": 1073741824},"
 		"\"process\": {\"limit\": \"max\", \"umask\": \"077\"}}";
 	struct spec_errors errors;
@@ -127,21 +129,24 @@ static void test_wrong_values(void **state)
 		     "spec: name: is not a name; allowed: [a-z0-9][a-z0-9._-]{0,62}");
 	expect_error("{\"context\": {\"command\": [\"a\\u0000b\"]}}",
 		     "spec: context.command[0]: has a NUL byte");
-	expect_error("{\"context\": {\"description\": \"a\\nb\"}}",
-		     "spec: context.description: \"a?b\" has a control character; allowed: one line "
-		     "of text");
+	expect_error(
+		"{\"context\": {\"description\": \"a\\nb\"}}",
+		"spec: context.description: \"a?b\" has a control character; allowed: one line "
+		"of text");
 }
 
 static void test_unknown_names(void **state)
 {
 	(void) state;
-	expect_error("{\"cpu\": {\"limt\": \"5%\"}}",
-		     "spec: cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
-		     "cpus, mems");
+	expect_error(
+		"{\"cpu\": {\"limt\": \"5%\"}}",
+		"spec: cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
+		"cpus, mems");
 	expect_error("{\"cpuu\": {}}", "spec: cpuu: no such section; did you mean cpu? allowed: "
 				       "context, files, process, cpu, memory, io, network");
-	expect_error("{\"\": {}}", "spec: : no such section; allowed: context, files, process, cpu, "
-				   "memory, io, network");
+	expect_error("{\"\": {}}",
+		     "spec: : no such section; allowed: context, files, process, cpu, "
+		     "memory, io, network");
 }
 
 static void test_all_errors_at_once(void **state)

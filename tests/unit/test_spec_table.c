@@ -25,7 +25,7 @@ static unsigned roll(struct dice *d, unsigned sides)
 	d->state ^= d->state << 13;
 	d->state ^= d->state >> 7;
 	d->state ^= d->state << 17;
-	return (unsigned) (d->state >> 11) % sides;
+	return sides ? (unsigned) (d->state >> 11) % sides : 0;
 }
 
 static const char *pick(struct dice *d, const char *const *words)
@@ -40,10 +40,11 @@ static const char *pick(struct dice *d, const char *const *words)
 /* A text of awkward characters. `plain` ones only where nothing else may stand. */
 static void make_text(struct dice *d, bool controls, char *out, size_t size)
 {
-	static const char *const parts[] = { "a",  "Z",	  "0",	" ",  ";",  " ;", "#", "'",  "\"",
-					     "\\", "$",	  "$'", "`",  "=",  ":",  ",", "[",  "]",
-					     "é",  "\u20ac", "~",  "*",  "&&", "%",  "x", "\t", "\n",
-					     "\x01", "\x7f", "\r", "\xc2\xa0" };
+	static const char *const parts[] = { "a",    "Z",  "0",	      " ", ";",	 " ;",	   "#",
+					     "'",    "\"", "\\",      "$", "$'", "`",	   "=",
+					     ":",    ",",  "[",	      "]", "é",	 "\u20ac", "~",
+					     "*",    "&&", "%",	      "x", "\t", "\n",	   "\x01",
+					     "\x7f", "\r", "\xc2\xa0" };
 	unsigned n = roll(d, 12), kinds = ARRAY_SIZE(parts);
 
 	out[0] = '\0';
@@ -70,7 +71,11 @@ struct maker {
 	const char *const *values;
 };
 
-#define VALUES(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define VALUES(...)                                                                                \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 static void set_description(struct dice *d, struct spec *s)
 {
@@ -171,8 +176,8 @@ static void set_numbers(struct dice *d, struct spec *s)
 	s->cpu.share = 1 + roll(d, 10000);
 	s->cpu.limit_millicpu = roll(d, 3) ? 10 + roll(d, 9999990) : UNITS_NONE;
 	s->cpu.burst_us = roll(d, 10000001);
-	s->memory.limit = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19)) :
-				       UNITS_NONE;
+	s->memory.limit = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19))
+				     : UNITS_NONE;
 	s->memory.reserve = (uint64_t) roll(d, 1u << 30) << roll(d, 19);
 	s->memory.swap = roll(d, 3) ? (uint64_t) roll(d, 1u << 30) << roll(d, 19) : UNITS_NONE;
 	s->files.upper = roll(d, SPEC_UPPER_COUNT);
@@ -194,7 +199,8 @@ static const struct maker makers[] = {
 	{ "files.hide", set_lists, NULL },
 	{ "files.bind", set_binds, NULL },
 	{ "files.tmpfs", set_tmpfs, NULL },
-	{ "files.device", NULL, VALUES("", "/dev/fuse", "/dev/net/tun\n/dev/kvm", "/dev/a /dev/b") },
+	{ "files.device", NULL,
+	  VALUES("", "/dev/fuse", "/dev/net/tun\n/dev/kvm", "/dev/a /dev/b") },
 	{ "process.capability", set_capabilities, NULL },
 	{ "process.seccomp", NULL, VALUES("default", "strict", "none", "/etc/my profile") },
 	{ "process.rlimit", NULL,
@@ -205,7 +211,8 @@ static const struct maker makers[] = {
 	{ "cpu.mems", NULL, VALUES("", "0", "0-1") },
 	{ "io.limit", NULL,
 	  VALUES("", "/dev/vda read 50MB/s write 1.5GB/s",
-		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s", "'/dev/c;d' write 7KB/s") },
+		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s",
+		 "'/dev/c;d' write 7KB/s") },
 	{ "network.mode", NULL, VALUES("none", "private", "host") },
 };
 
@@ -231,7 +238,8 @@ static void make_spec(struct dice *d, struct spec *s)
 static void expect_no_errors(int r, const struct spec_errors *errors, const char *text)
 {
 	if (r != 0)
-		fail_msg("%d %s in:\n%s", r, errors->lines.count ? errors->lines.items[0] : "", text);
+		fail_msg("%d %s in:\n%s", r, errors->lines.count ? errors->lines.items[0] : "",
+			 text);
 }
 
 static void expect_ini_inverse(const struct spec *s, bool full)
@@ -420,8 +428,8 @@ static void test_every_member_has_a_row(void **state)
 
 static void test_live_keys_are_the_limits(void **state)
 {
-	static const char *const live[] = { "process.limit", "cpu.share",    "cpu.limit",
-					    "cpu.burst",     "cpu.cpus",     "cpu.mems",
+	static const char *const live[] = { "process.limit", "cpu.share",      "cpu.limit",
+					    "cpu.burst",     "cpu.cpus",       "cpu.mems",
 					    "memory.limit",  "memory.reserve", "memory.swap",
 					    "io.limit" };
 	struct spec_key_info info;

@@ -325,10 +325,15 @@ BARE static bool give_streams(int sock)
 		struct cmsghdr head;
 		char space[CMSG_SPACE(3 * sizeof(int))];
 	} control;
-	struct iovec io = { (void *) (uintptr_t) line, sizeof(line) - 1 };
+	const char *data = line;
+	struct iovec io;
 	int *fds = (int *) (void *) CMSG_DATA(&control.head);
 	struct msghdr m;
 
+	/* Keeps the compiler from loading a ready-made iovec: that would hold a relocated address. */
+	__asm__("" : "+r"(data));
+	io.iov_base = (void *) (uintptr_t) data;
+	io.iov_len = sizeof(line) - 1;
 	control.head.cmsg_len = CMSG_LEN(3 * sizeof(int));
 	control.head.cmsg_level = SOL_SOCKET;
 	control.head.cmsg_type = SCM_RIGHTS;
@@ -438,8 +443,9 @@ BARE void fast_main(long *stack)
 		else if (!receive(f))
 			return;
 	signals = open_signals();
+	f->phase = FAST_UPGRADED;
 	if (signals < 0 || !give_streams(f->sock))
-		return; /* the other side gives them, or fails and says why */
+		return; /* stream.c gives them, or fails and says why */
 	f->phase = FAST_LINES;
 	call(SYS_close, 0, 0, 0);
 	call(SYS_close, 1, 0, 0);

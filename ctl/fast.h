@@ -8,6 +8,7 @@
 enum fast_phase {
 	FAST_NONE, /* it did nothing; all is to be done */
 	FAST_REPLY, /* the request is sent; `data` is what came of the reply's head */
+	FAST_UPGRADED, /* nothing is given yet; `data` is empty */
 	FAST_LINES /* upgraded and streams given; `data` is what came of the daemon's lines */
 };
 

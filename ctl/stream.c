@@ -181,8 +181,8 @@ int stream_resume(struct stream *s, struct fast *f, struct err *e)
 
 	init(s, false);
 	s->sock = f->sock;
-	if (f->phase == FAST_LINES) {
-		s->given = true;
+	if (f->phase != FAST_REPLY) {
+		s->given = f->phase == FAST_LINES;
 		s->reply.state = HTTP_UPGRADED;
 		return take_lines(s, f->data, f->len, &none, e);
 	}

@@ -32,6 +32,7 @@ like "the nearest is suggested" "$ERR" 'share'
 run_ctl set box files.root=/tmp
 like "a key that cannot change live waits or is refused, and says so" "$OUT$ERR" 'restart|running|runs'
 is "the context goes on" "$(pid_of box)" "$pid"
+check "and the key can be set back" ctl set box files.root=host
 
 # --- memory below use ---
 ini fat <<-END
@@ -43,7 +44,8 @@ ini fat <<-END
 END
 sed -i 's,python3,/usr/bin/python3,' "$WARD_DIR/config/fat.ini"
 check "a context that uses 100 MB starts" ctl start fat
-check "it has them" retry_until 15 grep -q full <(ctl logs fat)
+log_has() { ctl logs "$1" | grep -q "$2"; }
+check "it has them" retry_until 15 log_has fat full
 retry_until 10 test "$(stat_of fat memory_bytes)" -gt 100000000
 pid=$(pid_of fat)
 t=$(now_ms)

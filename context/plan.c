@@ -77,6 +77,11 @@ static int plan_caps(struct context_plan *p, const struct spec *s, const struct 
 					  : (UINT64_C(1) << (f->context.last_cap + 1)) - 1;
 	p->last_cap = f->context.last_cap;
 	p->bounding = s->process.capabilities & known;
+	/* A full init mounts, sets addresses and halts: within ids of its own that is its right. */
+	if (s->context.init == SPEC_INIT_PATH && s->process.ids != SPEC_IDS_NONE &&
+	    s->process.capabilities == usual) {
+		p->bounding = known;
+	}
 	p->ambient = (p->bounding & usual & known) == (usual & known) ? p->bounding & ~usual
 								      : p->bounding;
 	return 0;

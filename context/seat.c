@@ -173,7 +173,7 @@ int seat_new(struct context_host *h, const struct seat_kind *kind, const struct 
 		r = seat_clone(h, p, enter, child_sock, e);
 	}
 	if (r == 0 && fault_point("seat-map") < 0) {
-		r = err_set(e, -EIO, "mapping ids: fault");
+		r = err_set(e, -EIO, "seat-map: mapping ids");
 	}
 	if (r == 0 && (kind->namespaces & CONTEXT_NS_USER)) {
 		r = seat_map(&p->seat, e);

@@ -92,10 +92,13 @@ void text_clean_stream(struct buf *out, char tail[static 4], const char *s, size
 			tail[had + add] = '\0';
 			return;
 		}
-		taken = taken > had ? taken : had;
-		(void) clean_piece(out, joint, taken);
-		s += taken - had;
-		len -= taken - had;
+		if (taken) {
+			(void) clean_piece(out, joint, taken);
+			s += taken - had;
+			len -= taken - had;
+		} else { /* it was none: each of its bytes stands alone */
+			buf_add(out, "???", had);
+		}
 	}
 	n = clean_piece(out, (const unsigned char *) s, len);
 	memcpy(tail, s + n, len - n);

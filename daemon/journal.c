@@ -65,8 +65,8 @@ void exit_from_json(struct exit_info *x, const json_t *o)
 
 static json_t *record_json(const struct context *c, bool ended)
 {
-	json_t *o = json_pack("{s:i, s:s, s:b}", "version", JOURNAL_VERSION, "name", c->name,
-			      "throwaway", c->throwaway);
+	json_t *o = json_pack("{s:i, s:s, s:b, s:b}", "version", JOURNAL_VERSION, "name", c->name,
+			      "throwaway", c->throwaway, "attached", c->session != NULL);
 
 	if (!o) {
 		return NULL;

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,7 +41,9 @@ static uint32_t hash(const char *s)
 static int lock_file(int dirfd, const char *name)
 {
 	int fd = sys(openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-	int r = fd < 0 ? fd : sys(flock(fd, LOCK_EX | LOCK_NB));
+	/* A record lock, as flock(2)'s is inherited: seats that die with a daemon would hold it on. */
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int r = fd < 0 ? fd : sys(fcntl(fd, F_SETLK, &whole));
 	struct stat st;
 
 	if (r >= 0 && (fstat(fd, &st) < 0 || st.st_nlink == 0))

@@ -94,6 +94,12 @@ static int adopt(struct context *c, const struct journal_record *record)
 	return 0;
 }
 
+/* It was being stopped, or the client that waited for its command went with the old daemon. */
+static bool unwanted(const struct journal_record *record)
+{
+	return record->stopping || json_is_true(json_object_get(record->head, "attached"));
+}
+
 static void recover_one(struct manager *m, const char *name)
 {
 	struct journal_record record;
@@ -114,7 +120,7 @@ static void recover_one(struct manager *m, const char *name)
 		r = read_spec(c, json_object_get(record.head, "spec"));
 		if (r < 0 || !record.started || adopt(c, &record) < 0) {
 			record_end(c, record.started);
-		} else if (record.stopping && manager_stop(m, c, 0, NULL, NULL, &e) < 0) {
+		} else if (unwanted(&record) && manager_stop(m, c, 0, NULL, NULL, &e) < 0) {
 			log_warning("%s", e.text);
 		}
 	}

@@ -1,12 +1,14 @@
 /* What is done to a running context from outside: stop sequence, signals, freezing. */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/core.h"
 
-/* ward-init passes TERM on to the command; a full init halts on RTMIN+3 (systemd(1), SIGNALS). */
 #define FAKE_WAIT_US (10ull * 1000000)
 #define INIT_WAIT_US (30ull * 1000000)
 #define KILL_AGAIN_US (2ull * 1000000)
@@ -33,6 +35,21 @@ void context_enter(struct context *c, enum life_event event)
 	c->state = cell->next;
 }
 
+/* systemd halts on RTMIN+3 (systemd(1), SIGNALS); the others take INT for Ctrl-Alt-Del and shut
+ * down in order (init(8)). */
+static int init_signal(const struct context *c)
+{
+	_cleanup_free_ char *name = NULL;
+	char path[32];
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/comm", (int) c->id.pid);
+	if (file_read_at(AT_FDCWD, path, 64, &name, NULL) < 0) {
+		return SIGINT;
+	}
+	return strncmp(name, "systemd", 7) == 0 ? SIGRTMIN + 3 : SIGINT;
+}
+
+/* The spec's, or what the kind of process 1 calls for: ward-init passes TERM on to the command. */
 static int make_sequence(struct context *c)
 {
 	const struct spec *s = c->active;
@@ -46,7 +63,7 @@ static int make_sequence(struct context *c)
 	if (s->context.stop_count) {
 		memcpy(sequence, s->context.stop, n * sizeof(*sequence));
 	} else {
-		sequence[0] = (struct spec_stop) { full_init ? SIGRTMIN + 3 : SIGTERM,
+		sequence[0] = (struct spec_stop) { full_init ? init_signal(c) : SIGTERM,
 						   full_init ? INIT_WAIT_US : FAKE_WAIT_US };
 		sequence[1] = (struct spec_stop) { SIGKILL, 0 };
 	}

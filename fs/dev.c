@@ -128,7 +128,7 @@ int void_make(struct err *e)
 	if (fd < 0)
 		return fd;
 
-	int r = make_node(fd, "file", S_IFREG, 0444);
+	int r = make_node(fd, "file", S_IFREG | 0444, 0);
 	if (r == 0)
 		r = sys(mkdirat(fd, "dir", 0));
 	if (r == 0)

@@ -13,6 +13,8 @@
 
 #include "base/path.h"
 
+#define CAP_SYS_ADMIN_BIT (UINT64_C(1) << 21)
+
 /* A user namespace's root does not own what is root's in /proc, and no capability of its helps:
  * what is not world-accessible there needs no mount of ours. The rest is masked for everyone. */
 const struct fs_proc_rule fs_proc_rules[] = {
@@ -276,24 +278,34 @@ static int add_mounts(struct fs_plan *p, const struct spec *s)
 		if (!o || !(o->source = strdup(s->files.binds[i].source)))
 			return -ENOMEM;
 		o->flags = s->files.binds[i].writable ? 0 : FS_OP_READ_ONLY;
+		if (p->mounts && !s->files.binds[i].writable)
+			o->flags |= FS_OP_SEALED;
 		p->binds++;
 	}
 	qsort(p->ops + first, p->count - first, sizeof(*p->ops), by_target);
+	unsigned flags = p->mounts && p->mode != SPEC_MODE_READ_WRITE ? FS_OP_SEALED : 0;
 	for (size_t i = 0; i < s->files.hide.count; i++)
-		if (add_flags(p, FS_OP_HIDE, s->files.hide.items[i], 0) < 0)
+		if (add_flags(p, FS_OP_HIDE, s->files.hide.items[i], flags) < 0)
 			return -ENOMEM;
 	return 0;
 }
 
-#define CAP_SYS_ADMIN_BIT (UINT64_C(1) << 21)
-
-static int add_warnings(struct fs_plan *p, const struct spec *s)
+static int add_warnings(struct fs_plan *p, const struct facts *f)
 {
-	if (!(s->process.capabilities & CAP_SYS_ADMIN_BIT))
+	if (p->root == SPEC_ROOT_HOST && f->fs.apart[0]) {
+		int r = add_text(p, FS_OP_WARNING, NULL,
+				 "file systems of the host that are mounted below / are empty in "
+				 "the view, bind what is needed: %s",
+				 f->fs.apart);
+		if (r < 0)
+			return r;
+	}
+	if (!p->mounts)
 		return 0;
 	return add_text(p, FS_OP_WARNING, NULL, "%s",
-			"with the capability sys-admin the context may itself mount: read-only "
-			"binds, hidden and masked paths are then no wall");
+			"with the capability sys-admin the context may mount and unmount: masks of "
+			"/proc, read-only binds of single files and, in a read-write root, hidden "
+			"paths are then no wall");
 }
 
 static int by_text(const void *a, const void *b)
@@ -301,13 +313,14 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-static int fill(struct fs_plan *p, const struct spec *s)
+static int fill(struct fs_plan *p, const struct spec *s, const struct facts *f)
 {
 	p->root = s->files.root;
 	p->mode = s->files.mode;
 	p->upper = s->files.upper;
 	p->upper_bytes = s->files.upper_bytes;
 	p->idmap = s->process.ids != SPEC_IDS_NONE;
+	p->mounts = s->process.capabilities & CAP_SYS_ADMIN_BIT;
 	memcpy(p->name, s->name, sizeof(p->name));
 	p->ops = calloc(FS_OPS_MAX, sizeof(*p->ops));
 	if (!p->ops || strv_copy(&p->show, &s->files.show) < 0)
@@ -317,7 +330,7 @@ static int fill(struct fs_plan *p, const struct spec *s)
 	if (s->files.root_path && !(p->root_path = strdup(s->files.root_path)))
 		return -ENOMEM;
 
-	int r = add_warnings(p, s);
+	int r = add_warnings(p, f);
 	if (r == 0)
 		r = add_flags(p, FS_OP_ROOT, "/", 0);
 	if (r == 0)
@@ -342,7 +355,7 @@ int fs_plan_new(const struct spec *spec, const struct facts *facts, struct fs_pl
 		return r;
 
 	struct fs_plan *p = calloc(1, sizeof(*p));
-	r = p ? fill(p, spec) : -ENOMEM;
+	r = p ? fill(p, spec, facts) : -ENOMEM;
 	if (r < 0) {
 		fs_plan_free(p);
 		return err_set_errno(e, r, "planning the view of %s", spec->name);

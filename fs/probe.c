@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/proc.h"
 #include "fs/fs.h"
 #include "fs/mnt.h"
@@ -125,6 +126,49 @@ static bool has_project_quota(const char *path)
 #endif
 }
 
+/* Views hide these anyway. */
+static bool emptied(const char *point)
+{
+	static const char *const places[] = { "/home", "/root", "/mnt",	    "/media",	"/boot",
+					      "/run",  "/tmp",	"/var/tmp", "/var/log", "/dev",
+					      "/proc", "/sys",	"/snap" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		size_t n = strlen(places[i]);
+
+		if (strncmp(point, places[i], n) == 0 && (point[n] == '/' || !point[n]))
+			return true;
+	}
+	return strcmp(point, "/") == 0;
+}
+
+/* One line of proc_pid_mountinfo(5): a disk's file system, wherever it counts. */
+static void note_apart(char *line, char *ret, size_t size)
+{
+	char point[128], type[32], source[128];
+	char *rest = strstr(line, " - ");
+	size_t len = strlen(ret);
+
+	if (!rest || sscanf(line, "%*s %*s %*s %*s %127s", point) != 1 ||
+	    sscanf(rest, " - %31s %127s", type, source) != 2)
+		return;
+	if (strncmp(source, "/dev/", 5) != 0 && strcmp(type, "zfs") != 0)
+		return;
+	if (!emptied(point) && len + strlen(point) + 2 < size)
+		(void) snprintf(ret + len, size - len, "%s%s", len ? " " : "", point);
+}
+
+static void find_apart(char *ret, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
+
+	if (file_read_at(AT_FDCWD, "/proc/self/mountinfo", 4 << 20, &text, NULL) < 0)
+		return;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		note_apart(line, ret, size);
+}
+
 void fs_probe(struct facts *facts, const char *state_dir)
 {
 	memset(&facts->fs, 0, sizeof(facts->fs));
@@ -132,6 +176,7 @@ void fs_probe(struct facts *facts, const char *state_dir)
 	_cleanup_close_ int clone = mnt_clone(AT_FDCWD, "/");
 	_cleanup_close_ int userns = make_userns();
 	facts->fs.mount_api = clone >= 0;
+	find_apart(facts->fs.apart, sizeof(facts->fs.apart));
 	facts->fs.detached = try_detached();
 	struct shop *shop = NULL;
 	if (!facts->fs.detached && shop_new(&shop, NULL) < 0)

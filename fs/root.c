@@ -259,21 +259,40 @@ static int mount_as(const struct mnt_request *request, uint32_t id, struct err *
 	return fd;
 }
 
+static int mount_overlay(struct mnt_request *request, const struct fs_launch *at, struct err *e)
+{
+	mnt_option_add(request, "uuid", "off");
+	mnt_option_add(request, "index", "off");
+	mnt_option_add(request, "metacopy", "off");
+	return at->userns_fd < 0 ? mnt_make(request, e) : mount_as(request, at->ids_first, e);
+}
+
+#define LAYERS_TEXT_MAX 192 /* of "/proc/self/fd/N/upper:"; fsconfig(2) takes 255 */
+
+/* Appends a layer below those that are there. */
+static void add_layer(char *text, int fd, const char *below)
+{
+	size_t n = strlen(text);
+
+	if (fd >= 0)
+		(void) snprintf(text + n, LAYERS_TEXT_MAX - n, "%s/proc/self/fd/%d%s", n ? ":" : "",
+				fd, below);
+}
+
 static int overlay(const struct fs_plan *p, const struct root *l, const struct fs_launch *at,
 		   struct err *e)
 {
 	struct mnt_request request = { .type = "overlay", .attrs = MOUNT_ATTR_NODEV };
 	bool cow = p->mode == SPEC_MODE_COW;
-	char lower[128], top[48], work[48];
+	char lower[LAYERS_TEXT_MAX] = "", top[48], work[48];
 
 	(void) snprintf(top, sizeof(top), "/proc/self/fd/%d/upper", l->upper);
 	(void) snprintf(work, sizeof(work), "/proc/self/fd/%d/work", l->upper);
-	size_t n = 0;
 	if (!cow)
-		n += (size_t) snprintf(lower, sizeof(lower), "%s:", top);
-	if (l->mask >= 0)
-		n += (size_t) snprintf(lower + n, sizeof(lower) - n, "/proc/self/fd/%d:", l->mask);
-	(void) snprintf(lower + n, sizeof(lower) - n, "/proc/self/fd/%d", l->lower);
+		add_layer(lower, l->upper, "/upper");
+	add_layer(lower, l->hides, "");
+	add_layer(lower, l->mask, "");
+	add_layer(lower, l->lower, "");
 
 	mnt_option_add(&request, "source", "ward");
 	mnt_option_add(&request, "lowerdir", lower);
@@ -284,31 +303,80 @@ static int overlay(const struct fs_plan *p, const struct root *l, const struct f
 		request.attrs |= MOUNT_ATTR_RDONLY;
 	}
 	mnt_option_add(&request, "redirect_dir", cow ? "on" : "follow");
-	mnt_option_add(&request, "uuid", "off");
-	mnt_option_add(&request, "index", "off");
-	mnt_option_add(&request, "metacopy", "off");
-	return at->userns_fd < 0 ? mnt_make(&request, e) : mount_as(&request, at->ids_first, e);
+	return mount_overlay(&request, at, e);
 }
 
-/* Where layers must be attached to be layers, they are for the moment. */
+static int sealed(const struct root *l, const struct fs_launch *at, struct err *e)
+{
+	struct mnt_request request = {
+		.type = "overlay",
+		.attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY,
+	};
+	char lower[LAYERS_TEXT_MAX] = "";
+
+	add_layer(lower, l->lower, "");
+	add_layer(lower, l->mask, ""); /* overlay wants two */
+	mnt_option_add(&request, "source", "ward");
+	mnt_option_add(&request, "lowerdir", lower);
+	mnt_option_add(&request, "redirect_dir", "nofollow");
+	return mount_overlay(&request, at, e);
+}
+
+/* Where layers must be attached to be layers, they are for the moment. @p NULL: seal. */
 static int overlay_in_shop(const struct fs_plan *p, struct fs_host *h, const struct root *l,
 			   const struct fs_launch *at, struct err *e)
 {
+	const int layers[] = { l->hides, l->mask, l->lower, l->upper };
+	static const char *const names[] = { "hides", "mask", "lower", "upper" };
 	int r = shop_enter(h->shop);
 	if (r < 0)
 		return err_set_errno(e, r, "entering the mount namespace for layers");
 
-	r = shop_place(h->shop, l->mask, "mask");
-	if (r == 0)
-		r = shop_place(h->shop, l->lower, "lower");
-	if (r == 0)
-		r = shop_place(h->shop, l->upper, "upper");
-	r = r < 0 ? err_set_errno(e, r, "attaching the layers") : overlay(p, l, at, e);
-	shop_remove(h->shop, l->mask);
-	shop_remove(h->shop, l->lower);
-	shop_remove(h->shop, l->upper);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(layers); i++)
+		r = shop_place(h->shop, layers[i], names[i]);
+	if (r < 0)
+		r = err_set_errno(e, r, "attaching the layers");
+	else
+		r = p ? overlay(p, l, at, e) : sealed(l, at, e);
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
+		shop_remove(h->shop, layers[i]);
 	shop_leave(h->shop);
 	return r;
+}
+
+int root_seal(struct fs_host *h, const struct fs_launch *at, int mount_fd, struct err *e)
+{
+	struct root l = { .hides = -1, .lower = mount_fd, .upper = -1 };
+
+	l.mask = clone_kept(h, h->void_fd, "empty", 0, at->userns_fd);
+	int r = l.mask < 0 ? err_set_errno(e, l.mask, "cloning an empty layer")
+			   : overlay_in_shop(NULL, h, &l, at, e);
+	root_done(&l);
+	return r;
+}
+
+/* The paths that no unmounting may bring back. */
+static int hide_layer(const struct fs_plan *p, struct fs_host *h, const struct fs_launch *at,
+		      struct root *l, struct err *e)
+{
+	_cleanup_(strv_done) struct strv paths = {};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->count; i++)
+		if (p->ops[i].kind == FS_OP_HIDE && p->ops[i].flags & FS_OP_SEALED)
+			r = strv_add(&paths, p->ops[i].target);
+	if (r < 0 || paths.count == 0)
+		return r < 0 ? err_set_errno(e, r, "listing what is hidden") : 0;
+
+	_cleanup_close_ int dir =
+		p->root == SPEC_ROOT_HOST ? -1 : host_open("root", p->root_path, O_DIRECTORY, e);
+	if (p->root != SPEC_ROOT_HOST && dir < 0)
+		return dir;
+	l->hides = mask_hides(l->lower, dir < 0 ? h->root_fd : dir, &paths, e);
+	if (l->hides < 0)
+		return l->hides;
+	r = mnt_change(l->hides, 0, at->userns_fd);
+	return r < 0 ? err_set_errno(e, r, "id-mapping the layer of hidden paths") : 0;
 }
 
 int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch *at,
@@ -316,18 +384,21 @@ int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch
 {
 	bool plain = p->mode == SPEC_MODE_READ_WRITE;
 
-	*l = (struct root){ .mask = -1, .lower = -1, .upper = -1 };
+	*l = (struct root){ .hides = -1, .mask = -1, .lower = -1, .upper = -1 };
 	int r = p->root == SPEC_ROOT_HOST
 			? host_layers(p, h, at, l, e)
 			: directory_layer(p, at, plain ? MOUNT_ATTR_NODEV : 0, l, e);
 	if (r < 0 || plain)
 		return r < 0 ? r : TAKE_FD(l->lower);
-	r = top_layer(p, h, at, l, e);
+	r = hide_layer(p, h, at, l, e);
+	if (r == 0)
+		r = top_layer(p, h, at, l, e);
 	return r < 0 ? r : overlay_in_shop(p, h, l, at, e);
 }
 
 void root_done(struct root *l)
 {
+	l->hides = fd_close(l->hides);
 	l->mask = fd_close(l->mask);
 	l->lower = fd_close(l->lower);
 	l->upper = fd_close(l->upper);

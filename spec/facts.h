@@ -28,6 +28,7 @@ struct facts {
 		bool overlay;
 		bool detached; /* overlay and open_tree take detached mounts (6.15); else a detour */
 		bool loop;
+		char apart[256]; /* mount points of the host's disks below /, that views lack: "/usr /var" */
 		bool project_quota; /* of the file system that holds the state directory */
 	} fs;
 	struct { /* sched_probe() */

@@ -251,7 +251,8 @@ static const struct row rows[] = {
 			   "default: +net-admin -kill",
 		.help = "The capabilities that processes of the context can have at all. The "
 			"default is chown dac-override fowner fsetid kill setgid setuid setpcap "
-			"net-bind-service sys-chroot setfcap.",
+			"net-bind-service sys-chroot setfcap; with a full init in ids of its "
+			"own it is all, as its root is nobody on the host.",
 	},
 	{
 		.section = "process",

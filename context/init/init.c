@@ -134,6 +134,10 @@ void init_main(const long *stack)
 		sig = sys_call4(__NR_rt_sigtimedwait, (long) &all, 0, 0, sizeof(all));
 		if (sig > 0 && sig <= SIGNALS && forwarded((int) sig)) {
 			sys_call4(__NR_kill, command, sig, 0, 0);
+			if (sig == SIGTERM || sig == SIGHUP) {
+				/* Or a stopped command would never hear of it. */
+				sys_call4(__NR_kill, command, SIGCONT, 0, 0);
+			}
 		}
 	}
 }

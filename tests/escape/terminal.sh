@@ -44,8 +44,8 @@ done
 unlike "the caller's terminal is not the controlling terminal inside" "$OUT" '^opened'
 
 # A command cannot hand its caller's terminal to the background and stop it.
-on_terminal /bin/sh -c "\"$WARDCTL\" --socket \"$SOCK\" run --no-tty -- /bin/sh -c 'kill -STOP 0; kill -TTOU -1' &
-	sleep 1; echo caller lives"
+on_terminal /bin/sh -c "timeout --foreground -k 1 2 \"$WARDCTL\" --socket \"$SOCK\" run --no-tty -- /bin/sh -c 'kill -STOP 0; kill -TTOU -1' &
+	sleep 1; echo caller lives; wait"
 like "signals inside do not reach the caller's process group" "$OUT" 'caller lives'
 ctl stop --all --timeout 1s >/dev/null 2>&1
 finish

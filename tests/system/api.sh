@@ -62,7 +62,7 @@ is "nothing was stopped" "$(state_of box)" running
 
 # --- slow and rude clients ---
 talk() { # TEXT: sends it on a raw connection and keeps that open
-	/usr/bin/python3 -c '
+	exec /usr/bin/python3 -c '
 import socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
 s.sendall(sys.argv[2].encode().decode("unicode_escape").encode("latin-1"))
@@ -76,10 +76,10 @@ if [ -x /usr/bin/python3 ]; then
 	t=$(now_ms)
 	check "thirty slow clients do not stop the others" ctl list
 	less "nor slow them (ms)" $(($(now_ms) - t)) 1000
-	talk '\x00\x01\x02\xff\xfe garbage\r\n\r\n' 0.2
-	talk 'GET / HTTP/9.9\r\n\r\n' 0.2
-	talk 'POST /v1/run HTTP/1.1\r\nHost: w\r\nConnection: Upgrade\r\nUpgrade: ward\r\nContent-Length: 37\r\n\r\n{"spec":{"context":{"command":["x"]}}}\n{"streams": 99}\n' 0.3
-	talk 'POST /v1/contexts/box/exec HTTP/1.1\r\nHost: w\r\nConnection: Upgrade\r\nUpgrade: ward\r\nContent-Length: 20\r\n\r\n{"command":["true"]}garbage without end' 0.3
+	(talk '\x00\x01\x02\xff\xfe garbage\r\n\r\n' 0.2)
+	(talk 'GET / HTTP/9.9\r\n\r\n' 0.2)
+	(talk 'POST /v1/run HTTP/1.1\r\nHost: w\r\nConnection: Upgrade\r\nUpgrade: ward\r\nContent-Length: 37\r\n\r\n{"spec":{"context":{"command":["x"]}}}\n{"streams": 99}\n' 0.3)
+	(talk 'POST /v1/contexts/box/exec HTTP/1.1\r\nHost: w\r\nConnection: Upgrade\r\nUpgrade: ward\r\nContent-Length: 20\r\n\r\n{"command":["true"]}garbage without end' 0.3)
 	check "garbage does not hurt the daemon" ctl list
 	head -c 200000 /dev/urandom | timeout 5 /usr/bin/python3 -c '
 import socket, sys

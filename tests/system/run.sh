@@ -72,17 +72,17 @@ check "and the same bytes" cmp "$WARD_DIR/bytes" "$WARD_DIR/back/bytes"
 rm -rf "$WARD_DIR/back"
 
 mbps() { awk -v t=$(($(now_ms) - $1)) -v n="$2" 'BEGIN { printf "%.0f", n / (t / 1000) }'; }
-speed() { # COMMAND...: the best of five, MB/s, of 1 GB through a pipe
-	local best=0 t v
-	for _ in 1 2 3 4 5; do
-		t=$(now_ms)
-		head -c 1G /dev/zero | "$@" | tail -c 1 >/dev/null
-		v=$(mbps "$t" 1024)
-		[ "$v" -le "$best" ] || best=$v
-	done
-	echo "$best"
+speed() { # COMMAND...: MB/s, of 1 GB through a pipe
+	local t
+	t=$(now_ms)
+	head -c 1G /dev/zero | "$@" | tail -c 1 >/dev/null
+	mbps "$t" 1024
 }
-plain=$(speed cat) inside=$(speed ctl run -- cat)
+plain=0 inside=0
+for _ in 1 2 3 4 5; do # in turn, the best of each
+	v=$(speed cat) && [ "$v" -le "$plain" ] || plain=$v
+	v=$(speed ctl run -- cat) && [ "$v" -le "$inside" ] || inside=$v
+done
 note "a plain pipe: $plain MB/s, through run: $inside MB/s"
 less "a pipe through run costs at most a fifth" "$plain" $((inside * 5 / 4 + 1))
 
@@ -149,6 +149,18 @@ set sock [lindex $argv 1]
 log_user 0
 set env(TERM) xterm
 set send_slow {1 0.01}
+# the exit status of what was spawned, or -1 when it does not end
+proc status {} {
+	global spawn_id
+	set pid [exp_pid]
+	catch { expect eof }
+	for {set i 0} {$i < 200} {incr i} {
+		set w [wait -nowait]
+		if {[file exists /proc/$pid] == 0 || [lindex $w 2] == 0 && [llength $w] >= 4} { return [lindex $w 3] }
+		after 50
+	}
+	return -1
+}
 proc t {what good} { puts [expr {$good ? "ok $what" : "not ok $what"}] }
 spawn -noecho $ctl --socket $sock run -- /bin/sh
 stty rows 33 columns 101 < $spawn_out(slave,name)
@@ -170,28 +182,25 @@ t "Ctrl-C ends the command, not the shell" $back
 send "sleep 100\r"; after 500; send "\032"
 set stopped 0; expect -re "Stopped|suspended" { set stopped 1 }
 t "Ctrl-Z stops the command (job control)" $stopped
-send "kill %1; stty -echo; echo quiet\r"
-set quiet 0; expect "quiet" { set quiet 1 }
-t "the shell goes on" $quiet
+send "kill -KILL %1; wait; echo still-here\r"
+set on 0; expect -re "\nstill-here" { set on 1 }
+t "the shell goes on" $on
 send "exit 42\r"
-expect eof
-t "the shell's status comes back" [expr {[lindex [wait] 3] == 42}]
+t "the shell's status comes back" [expr {[status] == 42}]
 spawn -noecho $ctl --socket $sock run --name hung -- sh -c "trap 'exit' HUP; echo up; sleep 1000"
 expect "up"
 close
-wait
-t "hang-up returns" 1
+t "a hang-up ends wardctl" [expr {[status] != -1}]
 spawn -noecho $ctl --socket $sock exec base -- sh -c "test -t 0 && test -t 1 && echo is-tty; tty"
 set tty 0; expect "is-tty" { set tty 1 }
 t "exec on a terminal gives a terminal" $tty
-expect eof; wait
+status
 spawn -noecho $ctl --socket $sock enter base
 expect -re {[#$] $}
 send "hostname; exit 5\r"
 set in 0; expect -re "base" { set in 1 }
 t "enter opens a shell inside" $in
-expect eof
-t "and gives its status" [expr {[lindex [wait] 3] == 5}]
+t "and gives its status" [expr {[status] == 5}]
 END
 	expect "$WARD_DIR/tty.exp" "$WARDCTL" "$SOCK" >"$WARD_DIR/tty.out" 2>&1
 	while read -r line; do

@@ -2,15 +2,16 @@
 # The daemon may die at any moment: contexts run on, are adopted again, and nothing is lost.
 . "$(dirname "$0")/../lib/harness.sh"
 start_daemon
+mkdir "$WARD_DIR/gate"
 ini steady <<-END
 	[context]
 	command = sleep 1000
 END
 ini leaver <<-END
 	[context]
-	command = sh -c "while [ ! -e /tmp/go ]; do sleep 0.02; done; exit 7"
+	command = sh -c "while [ ! -e /gate/go ]; do sleep 0.02; done; exit 7"
 	[files]
-	tmpfs = /tmp:1M
+	bind = $WARD_DIR/gate:/gate:ro
 END
 ini killed <<-END
 	[context]
@@ -44,7 +45,7 @@ is "wardctl says that there is no daemon" "$RC" 1
 wait "$client"
 is "its client is told that Ward failed" "$?" 125
 # what ends while no daemon is there
-touch "/proc/$leaver/root/tmp/go" 2>/dev/null
+touch "$WARD_DIR/gate/go"
 kill -KILL "$killed"
 check "one ends by itself" retry_until 5 gone "$leaver"
 
@@ -66,12 +67,13 @@ is "stats of an adopted context" "$(($(stat_of cold memory_limit_bytes) >> 20))"
 check "what nobody waits for any more was ended" retry_until 10 gone "$watched"
 run_ctl run -- sh -c 'exit 4'
 is "new throwaways run" "$RC" 4
+rm "$WARD_DIR/gate/go"
 check "ids do not overlap" ctl start leaver
 ranges() { for c in steady leaver cold job; do cat "/proc/$(pid_of $c)/uid_map"; done | awk '{ print $2 }' | sort; }
 is "every context has a range of its own" "$(ranges | uniq -d)" ""
 check "an adopted context can be stopped" ctl stop cold --timeout 1s
 check "one that ends later is noticed" ctl kill job -s KILL
-check "and forgotten, being a throwaway" retry_until 5 test -z "$(state_of job)"
+check "and forgotten, being a throwaway" retry_until 5 is_state job ""
 
 # --- many deaths ---
 for i in 1 2 3 4 5; do

@@ -112,6 +112,23 @@ static void golden_directory_with_init(void **state)
 	assert_golden(&s, "tests/golden/fs_directory_with_init.txt");
 }
 
+static void what_a_view_lacks_is_said(void **state)
+{
+	struct facts f = able();
+	struct spec s = plain();
+	struct fs_plan *p = NULL;
+	struct buf b = { 0 };
+
+	(void) state;
+	memcpy(f.fs.apart, "/usr /var", 10);
+	assert_int_equal(fs_plan_new(&s, &f, &p, NULL), 0);
+	fs_print(p, &b);
+	assert_int_equal(strncmp(b.data, "warning ", 8), 0);
+	assert_non_null(strstr(b.data, "bind what is needed: /usr /var\n"));
+	buf_done(&b);
+	fs_plan_free(p);
+}
+
 static void assert_refused(const struct spec *s, const struct facts *f, int code, const char *text)
 {
 	struct fs_plan *p = NULL;
@@ -234,6 +251,7 @@ int main(void)
 		cmocka_unit_test(golden_host_without_ids),
 		cmocka_unit_test(golden_everything),
 		cmocka_unit_test(golden_directory_with_init),
+		cmocka_unit_test(what_a_view_lacks_is_said),
 		cmocka_unit_test(what_the_kernel_lacks_is_named),
 		cmocka_unit_test(the_host_is_never_writable),
 		cmocka_unit_test(bad_paths_are_refused),

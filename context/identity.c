@@ -38,7 +38,8 @@ int command_user(void *arg, struct err *e)
 	struct command *c = arg;
 	struct user_identity *u = &c->identity;
 	_cleanup_close_ int passwd = user_open("/etc/passwd");
-	_cleanup_close_ int group = user_open("/etc/group");
+	/* Root, when nobody was asked for, has no other groups. */
+	_cleanup_close_ int group = c->user ? user_open("/etc/group") : -ENOENT;
 	int r;
 
 	/* A bare tree has neither, and that is fine. */

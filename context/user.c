@@ -119,7 +119,7 @@ static char *field(char **rest, char separator)
 /** @return whether `s` is an id; (uid_t) -1 is none. */
 static bool parse_id(const char *s, uint32_t *ret)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (*s < '0' || *s > '9' || units_parse_u64(s, 0, UINT32_MAX - 1, &v) < 0) {
 		return false;
@@ -160,13 +160,14 @@ static int match_user(char *line, const char *want, bool numeric, uint32_t numbe
 		return 0;
 	}
 	match = strcmp(name, want) == 0 ? 2 : numeric && uid == number ? 1 : 0;
-	if (match > 0 && strlen(name) < sizeof(ret->name)) {
-		ret->uid = uid;
-		ret->gid = gid;
-		copy_text(ret->name, sizeof(ret->name), name);
-		copy_text(ret->home, sizeof(ret->home), home);
-		copy_text(ret->shell, sizeof(ret->shell), field(&rest, ':'));
+	if (match == 0 || strlen(name) >= sizeof(ret->name)) {
+		return 0;
 	}
+	ret->uid = uid;
+	ret->gid = gid;
+	copy_text(ret->name, sizeof(ret->name), name);
+	copy_text(ret->home, sizeof(ret->home), home);
+	copy_text(ret->shell, sizeof(ret->shell), field(&rest, ':'));
 	return match;
 }
 

@@ -330,7 +330,7 @@ BARE static bool give_streams(int sock)
 	int *fds = (int *) (void *) CMSG_DATA(&control.head);
 	struct msghdr m;
 
-	/* Keeps the compiler from loading a ready-made iovec: that would hold a relocated address. */
+	/* Keeps the compiler from loading a ready-made iovec: it would hold a relocated one. */
 	__asm__("" : "+r"(data));
 	io.iov_base = (void *) (uintptr_t) data;
 	io.iov_len = sizeof(line) - 1;

@@ -1,4 +1,4 @@
-/* What the fast path hands to the rest of the program when it meets anything out of the ordinary. */
+/* What the fast path hands to the rest of the program when it meets anything unusual. */
 #pragma once
 
 #include <stddef.h>

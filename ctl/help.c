@@ -70,7 +70,8 @@ static void add_overview(struct buf *b)
 	}
 	buf_puts(b, "\nOptions of every verb:\n");
 	add_options(b, OPT_GLOBAL);
-	buf_puts(b, "\nwardctl VERB --help explains a verb; wardctl(1) and ward.ini(5) the rest.\n");
+	buf_puts(b,
+		 "\nwardctl VERB --help explains a verb; wardctl(1) and ward.ini(5) the rest.\n");
 }
 
 int help_print(const struct ctl *c, const struct verb *v)

@@ -1,7 +1,7 @@
 /* The reply side of HTTP/1.1 as a pure machine: bytes in, status and body out, every size bounded.
  *
  * It trusts nothing of the peer: lines, their number, chunk and body sizes have maxima, and what
- * is not plain HTTP/1.1 is refused. It makes no system call, so tests and fuzzers feed it memory. */
+ * is not plain HTTP/1.1 is refused. It makes no system call: tests and fuzzers feed it memory. */
 #pragma once
 
 #include <stdbool.h>

@@ -20,7 +20,8 @@ static const char head[] =
 	"tells the daemon\n.BR wardd (8)\n"
 	"what to do, over its Unix socket, and shows what it answers.\n"
 	".PP\n"
-	"It never asks back, and prints no colours unless standard output is a terminal. Verbs that "
+	"It never asks back, and prints no colours unless standard output is a terminal. Verbs "
+	"that "
 	"print take\n.BR \\-\\-json .\n"
 	"Options may stand before or after names; what follows\n.B \\-\\-\n"
 	"is the command's own.\n";

@@ -27,7 +27,8 @@ const struct option options_table[OPT_COUNT] = {
 		      "output are terminals)",
 		      false },
 	[OPT_NO_TTY] = { "no-tty", 'T', NULL,
-			 "hand standard input, output and error to the command as they are", false },
+			 "hand standard input, output and error to the command as they are",
+			 false },
 	[OPT_DETACH] = { "detach", 'd', NULL, "do not wait; output goes to the log", false },
 	[OPT_USER] = { "user", 'u', "USER[:GROUP]", "run as this user of the context", false },
 	[OPT_DIRECTORY] = { "directory", 'C', "DIRECTORY", "begin in this directory of the context",
@@ -186,7 +187,8 @@ static int check_counts(const struct args *a, struct err *e)
 			return err_set(e, -EINVAL, "--all and names exclude each other");
 		return 0;
 	}
-	if (a->operand_count < shape.min || (shape.command && !shape.command_optional && !a->command))
+	if (a->operand_count < shape.min ||
+	    (shape.command && !shape.command_optional && !a->command))
 		return err_set(e, -EINVAL, "something is missing: wardctl %s %s", a->verb->name,
 			       a->verb->operands);
 	if (a->operand_count > shape.max)

@@ -42,7 +42,7 @@ void pty_size(unsigned short *ret_rows, unsigned short *ret_cols)
 
 int pty_signals(void)
 {
-	static const int list[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+	static const int list[] = { SIGHUP,   SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
 				    SIGWINCH, SIGTSTP, SIGCONT, SIGPIPE, SIGALRM };
 
 	return signals_open(list, ARRAY_SIZE(list));

@@ -21,7 +21,7 @@ struct table {
 	struct table_cell {
 		char *text;
 		enum table_color color;
-	} *cells;
+	} * cells;
 	size_t cell_count, cell_max;
 	int error;
 };

@@ -11,11 +11,8 @@
 #define MANY "NAME..."
 
 const char *const verb_family_titles[VERB_FAMILY_COUNT] = {
-	[VERB_LIFE] = "Life",
-	[VERB_INSIDE] = "Inside",
-	[VERB_LOOK] = "Look",
-	[VERB_CHANGE] = "Change",
-	[VERB_HOST] = "Host",
+	[VERB_LIFE] = "Life",	  [VERB_INSIDE] = "Inside", [VERB_LOOK] = "Look",
+	[VERB_CHANGE] = "Change", [VERB_HOST] = "Host",
 };
 
 const struct verb verbs_table[] = {
@@ -25,10 +22,13 @@ const struct verb verbs_table[] = {
 	  VERB_LIFE, verb_run, "run a command in a context made for it",
 	  "Makes a context, runs the command in it, and removes the context when the command ends. "
 	  "Without more said the context sees this machine's files copy-on-write, has no network, "
-	  "and what it changes is gone afterwards. --file takes the spec from a file, --set changes "
-	  "single keys of it (ward.ini(5) lists them); a command given here replaces the one in the "
+	  "and what it changes is gone afterwards. --file takes the spec from a file, --set "
+	  "changes "
+	  "single keys of it (ward.ini(5) lists them); a command given here replaces the one in "
+	  "the "
 	  "file.\n\n"
-	  "The command has wardctl's own standard input, output and error, so data moves as fast as "
+	  "The command has wardctl's own standard input, output and error, so data moves as fast "
+	  "as "
 	  "through a pipe; with a terminal it gets a terminal of its own. The exit status is the "
 	  "command's: 128+N when signal N ended it, 127 when it was not found, 126 when it is not "
 	  "executable, 125 when Ward failed. Signals that wardctl gets are passed on. When wardctl "
@@ -40,21 +40,25 @@ const struct verb verbs_table[] = {
 	  "Starts declared contexts and waits until their commands run. With --all: every context "
 	  "that is stopped." },
 	{ "stop", MANY, OPT(ALL) | OPT(TIMEOUT), VERB_LIFE, verb_stop, "stop contexts",
-	  "Runs the stop sequence of each context (key context.stop) and waits until it is stopped. "
+	  "Runs the stop sequence of each context (key context.stop) and waits until it is "
+	  "stopped. "
 	  "Several contexts stop at the same time. A context that does not run is no error." },
 	{ "restart", MANY, OPT(TIMEOUT), VERB_LIFE, verb_restart, "stop contexts, then start them",
 	  "Stops each context, if it runs, and starts it with its spec as it is declared now." },
 	{ "kill", MANY, OPT(ALL) | OPT(SIGNAL) | OPT(PROCESSES), VERB_LIFE, verb_kill,
 	  "send a signal to contexts",
-	  "Sends a signal (TERM, or --signal) to the first process of each context, which passes it "
-	  "to the command; with --processes to every process. KILL always goes to every process.\n\n"
+	  "Sends a signal (TERM, or --signal) to the first process of each context, which passes "
+	  "it "
+	  "to the command; with --processes to every process. KILL always goes to every "
+	  "process.\n\n"
 	  "  wardctl kill -s HUP web" },
 	{ "freeze", MANY, OPT(ALL), VERB_LIFE, verb_freeze, "suspend every process of contexts",
 	  "The processes get no CPU until thaw. They keep their memory and connections." },
 	{ "thaw", MANY, OPT(ALL), VERB_LIFE, verb_thaw, "let frozen contexts go on", "" },
 	{ "status", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_status,
 	  "say whether contexts run",
-	  "One line each. The exit status is 0 when all of them run (a frozen one does), 3 when one "
+	  "One line each. The exit status is 0 when all of them run (a frozen one does), 3 when "
+	  "one "
 	  "does not, 1 when one does not exist." },
 	{ "wait", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_wait, "wait until contexts stop",
 	  "Prints how each of them ended, in the order given." },
@@ -66,7 +70,8 @@ const struct verb verbs_table[] = {
 	  "  wardctl exec -u nobody web id" },
 	{ "enter", "NAME", OPT(USER) | OPT(DIRECTORY) | OPT(ENV), VERB_INSIDE, verb_enter,
 	  "open a shell in a running context",
-	  "The login shell of the user (root, or --user), /bin/sh when there is none, on a terminal "
+	  "The login shell of the user (root, or --user), /bin/sh when there is none, on a "
+	  "terminal "
 	  "of its own." },
 	{ "ps", "NAME", OPT(JSON), VERB_INSIDE, verb_ps, "list the processes of a context",
 	  "PID is the number on this host, INNER the one that the context sees." },
@@ -78,7 +83,8 @@ const struct verb verbs_table[] = {
 	  "With --quiet only the names, one a line." },
 	{ "show", "NAME", OPT(JSON) | OPT(FULL), VERB_LOOK, verb_show,
 	  "print the state and the spec of a context",
-	  "The spec as an INI file, the state before it as comments. Of a running context it is the "
+	  "The spec as an INI file, the state before it as comments. Of a running context it is "
+	  "the "
 	  "spec it was started with." },
 	{ "stats", "[NAME...]", OPT(JSON), VERB_LOOK, verb_stats, "print what contexts use",
 	  "CPU time, throttling, memory, processes and disk of the named contexts or of all that "

@@ -78,8 +78,7 @@ static void tell_event(struct buf *out, const json_t *o)
 	}
 	buf_printf(&b, "%llu %s %s %s", (unsigned long long) seq, when, js_text(o, "kind"),
 		   *js_text(o, "context") ? js_text(o, "context") : "-");
-	json_object_foreach((json_t *) o, key, value)
-		add_detail(&b, key, value);
+	json_object_foreach((json_t *) o, key, value) add_detail(&b, key, value);
 	text_clean(out, b.data ? b.data : "", b.len, false);
 	buf_puts(out, "\n");
 	buf_done(&b);
@@ -130,7 +129,8 @@ static int take_events(void *arg, const char *data, size_t len)
 
 static int follow(const struct ctl *c, const char *path, const char *name, http_sink sink)
 {
-	struct follower f = { .c = c, .terminal = isatty(STDOUT_FILENO),
+	struct follower f = { .c = c,
+			      .terminal = isatty(STDOUT_FILENO),
 			      .json = args_has(&c->args, OPT_JSON) };
 	struct client client = CLIENT_INIT;
 	struct buf refusal = { 0 };

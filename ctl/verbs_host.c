@@ -1,4 +1,5 @@
 /* doctor and version: what this host and this Ward are. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -8,7 +9,10 @@
 #include "ctl/verbs.h"
 
 static const struct table_column columns[] = {
-	{ "GROUP", false }, { "FEATURE", false }, { "HERE", false }, { "DETAIL", false },
+	{ "GROUP", false },
+	{ "FEATURE", false },
+	{ "HERE", false },
+	{ "DETAIL", false },
 };
 
 /* Detail where it is there, else what is lost. */
@@ -28,31 +32,40 @@ static void add_feature(struct table *t, const json_t *o)
 	buf_done(&b);
 }
 
+static void add_fact(struct table *t, const char *name, const char *text)
+{
+	table_add(t, "host");
+	table_add(t, name);
+	table_add(t, "");
+	table_add(t, text);
+}
+
+/* The features alone, or in an object with more about the host. */
 static int print_host(const struct ctl *c, const json_t *host)
 {
+	const json_t *features = json_is_array(host) ? host : json_object_get(host, "features");
 	struct buf b = { 0 };
+	char cpus[24];
 	struct table t;
-	uint64_t cpus = 0;
+	uint64_t n;
 	json_t *o;
 	size_t i;
+	int r;
 
 	table_init(&t, columns, ARRAY_SIZE(columns));
-	table_add(&t, "host");
-	table_add(&t, "kernel");
-	table_add(&t, "");
-	table_add(&t, js_text(host, "kernel"));
-	js_number(host, "cpus", &cpus);
-	table_add(&t, "host");
-	table_add(&t, "cpus");
-	table_add(&t, "");
-	table_addf(&t, "%llu", (unsigned long long) cpus);
-	json_array_foreach(json_object_get(host, "features"), i, o)
+	if (*js_text(host, "kernel"))
+		add_fact(&t, "kernel", js_text(host, "kernel"));
+	if (js_number(host, "cpus", &n)) {
+		snprintf(cpus, sizeof(cpus), "%llu", (unsigned long long) n);
+		add_fact(&t, "cpus", cpus);
+	}
+	json_array_foreach (features, i, o)
 		add_feature(&t, o);
 	table_print(&t, c->color, 0, &b); /* nothing is cut: it is read once, and in full */
-	i = (size_t) ctl_print(c, &b);
+	r = ctl_print(c, &b);
 	buf_done(&b);
 	table_done(&t);
-	return (int) i;
+	return r;
 }
 
 int verb_doctor(const struct ctl *c)

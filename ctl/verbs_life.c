@@ -60,9 +60,8 @@ static void warn_all(const struct ctl *c, const char *name, const json_t *reply)
 	const json_t *warnings = json_object_get(reply, "warnings"), *w;
 	size_t i;
 
-	json_array_foreach(warnings, i, w)
-		if (json_is_string(w))
-			ctl_warn(c, name, json_string_value(w));
+	json_array_foreach(warnings, i, w) if (json_is_string(w))
+		ctl_warn(c, name, json_string_value(w));
 }
 
 /* A failure says more than a context that does not run. */
@@ -125,9 +124,9 @@ static int find_all(const struct ctl *c, bool (*suits)(const char *), struct str
 	size_t i;
 	int r = client_call(&client, c, "GET", "/v1/contexts", NULL, &list, e);
 
-	json_array_foreach(list, i, o)
-		if (r >= 0 && suits(js_text(o, "state")) && *js_text(o, "name"))
-			r = strv_add(ret, js_text(o, "name"));
+	json_array_foreach(list, i,
+			   o) if (r >= 0 && suits(js_text(o, "state")) && *js_text(o, "name")) r =
+		strv_add(ret, js_text(o, "name"));
 	json_decref(list);
 	client_close(&client);
 	return r;
@@ -159,7 +158,8 @@ int verb_stop(const struct ctl *c)
 	uint64_t us;
 
 	if (timeout && (units_parse_duration(timeout, &us) < 0 || us > INT64_MAX))
-		return ctl_usage(c, "--timeout \"%.64s\" is no duration; write 500ms, 10s, 2m", timeout);
+		return ctl_usage(c, "--timeout \"%.64s\" is no duration; write 500ms, 10s, 2m",
+				 timeout);
 	if (timeout)
 		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
 	return act(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, is_alive, NULL,

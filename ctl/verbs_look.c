@@ -78,8 +78,8 @@ void look_add_age(struct table *t, const json_t *o, const char *key)
 /* --- list --- */
 
 static const struct table_column list_columns[] = {
-	{ "NAME", false },  { "STATE", false },	 { "PID", true },	 { "UPTIME", true },
-	{ "MEMORY", true }, { "PROCS", true },	 { "DESCRIPTION", false },
+	{ "NAME", false },  { "STATE", false }, { "PID", true },	  { "UPTIME", true },
+	{ "MEMORY", true }, { "PROCS", true },	{ "DESCRIPTION", false },
 };
 
 static void add_state(struct table *t, const json_t *o)
@@ -141,8 +141,7 @@ static json_t *stats_by_name(const json_t *stats)
 	json_t *map = json_object(), *o;
 	size_t i;
 
-	json_array_foreach(stats, i, o)
-		(void) json_object_set(map, js_text(o, "name"), o);
+	json_array_foreach(stats, i, o)(void) json_object_set(map, js_text(o, "name"), o);
 	return map;
 }
 
@@ -160,8 +159,7 @@ static int list_table(const struct ctl *c, const json_t *list)
 	client_close(&client);
 	map = stats_by_name(stats);
 	table_init(&t, list_columns, ARRAY_SIZE(list_columns));
-	json_array_foreach(list, i, o)
-		add_context(&t, o, json_object_get(map, js_text(o, "name")));
+	json_array_foreach(list, i, o) add_context(&t, o, json_object_get(map, js_text(o, "name")));
 	json_decref(map);
 	json_decref(stats);
 	return look_print(c, &t);
@@ -174,7 +172,8 @@ static int list_names(const struct ctl *c, const json_t *list)
 	size_t i;
 	int r;
 
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		text_clean(&b, js_text(o, "name"), strlen(js_text(o, "name")), false);
 		buf_puts(&b, "\n");
 	}
@@ -282,7 +281,7 @@ int verb_show(const struct ctl *c)
 /* --- ps --- */
 
 static const struct table_column ps_columns[] = {
-	{ "PID", true }, { "INNER", true }, { "USER", true }, { "STATE", false },
+	{ "PID", true }, { "INNER", true },  { "USER", true },	   { "STATE", false },
 	{ "CPU", true }, { "MEMORY", true }, { "COMMAND", false },
 };
 
@@ -293,7 +292,8 @@ static int ps_table(const struct ctl *c, const json_t *list)
 	size_t i;
 
 	table_init(&t, ps_columns, ARRAY_SIZE(ps_columns));
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		look_add_number(&t, o, "pid");
 		look_add_number(&t, o, "inner");
 		look_add_number(&t, o, "user");

@@ -14,7 +14,7 @@
 /* The login shell of the user in there, as far as that tree has one. */
 #define ENTER_SCRIPT                                                                               \
 	"u=$(id -u 2>/dev/null); s=; "                                                             \
-	"while IFS=: read -r n p i g c h s; do [ \"$i\" = \"$u\" ] && break; s=; done "             \
+	"while IFS=: read -r n p i g c h s; do [ \"$i\" = \"$u\" ] && break; s=; done "            \
 	"</etc/passwd 2>/dev/null; "                                                               \
 	"case $s in */nologin|*/false) s=;; esac; "                                                \
 	"[ -x \"$s\" ] || s=/bin/sh; exec \"$s\" -l"

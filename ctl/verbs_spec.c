@@ -115,7 +115,8 @@ static void tell_lines(const json_t *lines)
 	json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line) {
+	json_array_foreach(lines, i, line)
+	{
 		text_clean(&b, json_string_value(line), json_string_length(line), true);
 		buf_puts(&b, "\n");
 	}
@@ -140,10 +141,10 @@ int verb_check(const struct ctl *c)
 			ctl_error(c, file, &e);
 		else if (!args_has(&c->args, OPT_JSON))
 			tell_lines(lines);
-		(void) json_array_append_new(
-			all, json_pack("{s:s, s:b, s:o}", "file", file, "ok",
-				       lines && !json_array_size(lines), "errors",
-				       lines ? lines : json_pack("[s]", e.text)));
+		(void) json_array_append_new(all,
+					     json_pack("{s:s, s:b, s:o}", "file", file, "ok",
+						       lines && !json_array_size(lines), "errors",
+						       lines ? lines : json_pack("[s]", e.text)));
 	}
 	if (args_has(&c->args, OPT_JSON))
 		r = ctl_print_json(c, all);
@@ -155,12 +156,12 @@ int verb_check(const struct ctl *c)
 
 static int declare(const struct ctl *c, const struct spec *s, struct err *e)
 {
-	const char *route = args_has(&c->args, OPT_REPLACE) ? "/v1/contexts?replace=1" :
-							      "/v1/contexts";
+	const char *route =
+		args_has(&c->args, OPT_REPLACE) ? "/v1/contexts?replace=1" : "/v1/contexts";
 	struct client client = CLIENT_INIT;
 	json_t *body = spec_write_json(s, false), *reply = NULL;
-	int r = body ? client_call(&client, c, "POST", route, body, &reply, e) :
-		       err_set(e, -ENOMEM, "out of memory");
+	int r = body ? client_call(&client, c, "POST", route, body, &reply, e)
+		     : err_set(e, -ENOMEM, "out of memory");
 
 	client_close(&client);
 	json_decref(body);

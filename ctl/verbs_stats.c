@@ -11,9 +11,9 @@
 #include "ctl/verbs.h"
 
 static const struct table_column columns[] = {
-	{ "NAME", false }, { "CPU", true },  { "THROTTLED", true }, { "MEMORY", true },
-	{ "LIMIT", true }, { "PEAK", true }, { "SWAP", true },	    { "OOM", true },
-	{ "PROCS", true }, { "LIMIT", true }, { "READ", true },	    { "WRITTEN", true },
+	{ "NAME", false }, { "CPU", true },   { "THROTTLED", true }, { "MEMORY", true },
+	{ "LIMIT", true }, { "PEAK", true },  { "SWAP", true },	     { "OOM", true },
+	{ "PROCS", true }, { "LIMIT", true }, { "READ", true },	     { "WRITTEN", true },
 };
 
 static void add_io(struct table *t, const json_t *o, const char *key)
@@ -23,9 +23,9 @@ static void add_io(struct table *t, const json_t *o, const char *key)
 	uint64_t sum = 0, n;
 	size_t i;
 
-	json_array_foreach(io, i, device)
-		if (js_number(device, key, &n) && __builtin_add_overflow(sum, n, &sum))
-			sum = UINT64_MAX;
+	json_array_foreach(io, i, device) if (js_number(device, key, &n) &&
+					      __builtin_add_overflow(sum, n, &sum)) sum =
+		UINT64_MAX;
 	table_add(t, json_is_array(io) ? units_print_human(sum, text) : "");
 }
 
@@ -80,16 +80,14 @@ int verb_stats(const struct ctl *c)
 	struct table t;
 	size_t i;
 
-	list = c->args.operand_count ? named(c, &status) :
-				       look_get(c, "/v1/stats", NULL, &status);
+	list = c->args.operand_count ? named(c, &status) : look_get(c, "/v1/stats", NULL, &status);
 	if (!list)
 		return status;
 	if (args_has(&c->args, OPT_JSON)) {
 		r = ctl_print_json(c, list);
 	} else {
 		table_init(&t, columns, ARRAY_SIZE(columns));
-		json_array_foreach(list, i, o)
-			add_row(&t, js_text(o, "name"), o);
+		json_array_foreach(list, i, o) add_row(&t, js_text(o, "name"), o);
 		r = look_print(c, &t);
 	}
 	json_decref(list);

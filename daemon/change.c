@@ -99,27 +99,6 @@ static int prepare(struct context *c, const json_t *keys, bool runtime, struct c
 	return 0;
 }
 
-static int persist(struct context *c, const struct spec *s, struct err *e)
-{
-	struct manager *m = c->manager;
-	char file[SPEC_NAME_MAX + 8];
-	struct buf text = {};
-	int r;
-
-	(void) snprintf(file, sizeof(file), "%s.ini", c->name);
-	spec_write_ini(s, false, &text);
-	r = text.error ? text.error
-		       : file_replace_at(m->config_dirfd, file, text.data ? text.data : "",
-					 text.len, 0644);
-	buf_done(&text);
-	if (r >= 0) {
-		r = fault_point("set-persisted");
-	}
-	return r < 0 ? err_set_errno(e, r, "changing %s: writing %s/%s", c->name, m->config_dir,
-				     file)
-		     : 0;
-}
-
 static void revert(struct context *c, const struct change *ch)
 {
 	struct err e = {};
@@ -147,8 +126,12 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 			return r;
 		}
 	}
-	r = ch.declared ? persist(c, ch.declared, e) : 0;
+	r = ch.declared ? registry_write(m, ch.declared, e) : 0;
+	if (r >= 0 && fault_point("set-persisted") < 0) {
+		r = err_set(e, -EIO, "set-persisted");
+	}
 	if (r < 0) {
+		(void) err_prefix(e, "changing %s", c->name);
 		revert(c, &ch);
 		change_done(&ch);
 		return r;
@@ -159,6 +142,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 	if (ch.active) {
 		spec_freep(&c->active);
 		c->active = TAKE_PTR(ch.active);
+		ending_watch_memory(c);
 		r = journal_rewrite(c, e);
 		if (r < 0) { /* in force all the same; a new daemon would read it back stale */
 			log_warning("%s", e->text);

@@ -82,6 +82,7 @@ struct context {
 	enum life_state state;
 	bool throwaway; /* forgotten when it ends */
 	bool broken; /* its file has errors now: it does not start */
+	bool out_of_memory; /* it was ended for that */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
 
 	/* while not stopped */
@@ -92,7 +93,7 @@ struct context {
 	bool ids_owned;
 	uint64_t started_us; /* CLOCK_REALTIME */
 	struct launch *launch; /* while starting */
-	sd_event_source *exit_source, *stop_timer;
+	sd_event_source *exit_source, *oom_source, *stop_timer;
 	size_t stop_next; /* the next entry of the stop sequence */
 	struct spec_stop *stop_sequence;
 	size_t stop_count;
@@ -137,6 +138,8 @@ void registry_drop_undeclared(struct manager *m);
 void registry_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 /** Reads every *.ini; errors are logged, the rest is kept. */
 void registry_read_config(struct manager *m);
+/** Writes NAME.ini. @return 0 or -errno. */
+[[nodiscard]] int registry_write(struct manager *m, const struct spec *spec, struct err *e);
 /** Makes a name that is not taken: "run-N". */
 void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1]);
 struct spec *spec_dup(const struct spec *s);
@@ -195,6 +198,8 @@ void launch_free(struct launch *l);
 /* --- ending.c --- */
 /** Watches process 1. @return 0 or -errno. */
 [[nodiscard]] int ending_watch(struct context *c);
+/** Where the kernel leaves it to us: out of memory will end the whole context. */
+void ending_watch_memory(struct context *c);
 /** Process 1 is gone (or never was): reads how, cleans up, tells everyone. May free `c`. */
 void ending_finish(struct context *c, const struct err *start_error);
 /** Removes a slot, now or as soon as what is in it has died. */

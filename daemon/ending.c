@@ -226,16 +226,16 @@ static void explain_exit(struct context *c, struct exit_info *x)
 	if (x->code == CLD_EXITED && x->status == 0) {
 		return;
 	}
-	if (sched_slot_stats(c->manager->sched, c->slot, &stats) < 0 || stats.oom_kills == 0) {
+	if (sched_slot_stats(c->manager->sched, c->slot, &stats) < 0 ||
+	    (stats.oom_kills == 0 && !c->out_of_memory)) {
 		return;
 	}
 	(void) snprintf(x->reason, sizeof(x->reason), "oom");
 	free(x->text);
 	x->text = NULL;
-	if (asprintf(&x->text, "out of memory: limit %s, peak %s, %llu killed",
+	if (asprintf(&x->text, "out of memory: limit %s, peak %s",
 		     units_print_human(stats.memory_limit_bytes, limit),
-		     units_print_human(stats.memory_peak_bytes, peak),
-		     (unsigned long long) stats.oom_kills) < 0) {
+		     units_print_human(stats.memory_peak_bytes, peak)) < 0) {
 		x->text = NULL;
 	}
 }
@@ -243,6 +243,7 @@ static void explain_exit(struct context *c, struct exit_info *x)
 static void forget_process(struct context *c)
 {
 	sd_event_source_disable_unref(TAKE_PTR(c->exit_source));
+	sd_event_source_disable_unref(TAKE_PTR(c->oom_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
 	c->pidfd = fd_close(c->pidfd);
 	free(TAKE_PTR(c->stop_sequence));
@@ -322,4 +323,41 @@ int ending_watch(struct context *c)
 {
 	return sd_event_add_io(c->manager->loop, &c->exit_source, c->pidfd, EPOLLIN,
 			       on_exit_of_one, c);
+}
+
+static int on_out_of_memory(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct context *c = userdata;
+
+	(void) fd;
+	(void) revents;
+	(void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	c->out_of_memory = true;
+	events_add(c->manager->events, "oom", c->name, NULL);
+	(void) sched_slot_kill(c->manager->sched, c->slot);
+	return 0;
+}
+
+void ending_watch_memory(struct context *c)
+{
+	int fd, r;
+
+	if (c->oom_source || c->active->memory.limit == UNITS_NONE) {
+		return;
+	}
+	fd = sched_slot_oom_open(c->manager->sched, c->slot);
+	if (fd == -EOPNOTSUPP) {
+		return;
+	}
+	r = fd < 0 ? fd
+		   : sd_event_add_io(c->manager->loop, &c->oom_source, fd, EPOLLIN,
+				     on_out_of_memory, c);
+	if (r >= 0) {
+		r = sd_event_source_set_io_fd_own(c->oom_source, true);
+	} else {
+		fd_close(fd);
+	}
+	if (r < 0) {
+		log_warning("%s: watching its memory: %s", c->name, strerror(-r));
+	}
 }

@@ -206,7 +206,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	l->io = request->io;
 	c->launch = l;
 	c->throwaway = request->throwaway;
-	c->exec_failed = false;
+	c->exec_failed = c->out_of_memory = false;
 	context_enter(c, LIFE_START);
 	r = prepare(l, request, e);
 	if (r < 0) {
@@ -263,6 +263,7 @@ static void started(struct context *c)
 		log_error("%s: watching process 1: %s", c->name, strerror(-r));
 		(void) sched_slot_kill(c->manager->sched, c->slot);
 	}
+	ending_watch_memory(c);
 	if (c->session) {
 		session_launch_started(c->session, c);
 	}

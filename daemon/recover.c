@@ -89,6 +89,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 			    c->ids_first);
 		c->ids_owned = false;
 	}
+	ending_watch_memory(c);
 	c->state = record->frozen ? LIFE_FROZEN : LIFE_RUNNING;
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	return 0;

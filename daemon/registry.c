@@ -15,8 +15,6 @@
 #include "base/path.h"
 #include "daemon/core.h"
 
-#define INI_MAX (256u << 10)
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct context *) a)->name, ((const struct context *) b)->name);
@@ -84,6 +82,7 @@ static void context_free(struct context *c)
 	}
 	launch_free(c->launch);
 	sd_event_source_disable_unref(c->exit_source);
+	sd_event_source_disable_unref(c->oom_source);
 	sd_event_source_disable_unref(c->stop_timer);
 	fd_close(c->pidfd);
 	fd_close(c->status_fd);
@@ -140,7 +139,7 @@ static int read_declaration(struct manager *m, const char *name, struct spec **r
 		free(s);
 		return -ENOMEM;
 	}
-	r = file_read_at(m->config_dirfd, file, INI_MAX, &text, &len);
+	r = file_read_at(m->config_dirfd, file, SPEC_INI_MAX, &text, &len);
 	if (r < 0 && asprintf(&line, "%s: %s", source, strerror(-r)) >= 0) {
 		(void) strv_add(&errors->lines, line);
 	}
@@ -320,10 +319,25 @@ void manager_each(struct manager *m, void (*each)(struct context *c, void *arg),
 	registry_each(m, each, arg);
 }
 
-int manager_declare(struct manager *m, const struct spec *spec, bool replace, struct err *e)
+int registry_write(struct manager *m, const struct spec *spec, struct err *e)
 {
 	char file[SPEC_NAME_MAX + 8];
 	struct buf text = {};
+	int r;
+
+	(void) snprintf(file, sizeof(file), "%s.ini", spec->name);
+	spec_write_ini(spec, false, &text);
+	r = text.error ? text.error : text.len > SPEC_INI_MAX ? -EFBIG : 0;
+	if (r >= 0) {
+		r = file_replace_at(m->config_dirfd, file, text.data ? text.data : "", text.len,
+				    0644);
+	}
+	buf_done(&text);
+	return r < 0 ? err_set_errno(e, r, "writing %s/%s", m->config_dir, file) : 0;
+}
+
+int manager_declare(struct manager *m, const struct spec *spec, bool replace, struct err *e)
+{
 	struct context *c;
 	int r;
 
@@ -336,15 +350,9 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 	if (c && !replace) {
 		return err_set(e, -EEXIST, "declaring %s: it exists", spec->name);
 	}
-	(void) snprintf(file, sizeof(file), "%s.ini", spec->name);
-	spec_write_ini(spec, false, &text);
-	r = text.error ? text.error
-		       : file_replace_at(m->config_dirfd, file, text.data ? text.data : "",
-					 text.len, 0644);
-	buf_done(&text);
+	r = registry_write(m, spec, e);
 	if (r < 0) {
-		return err_set_errno(e, r, "declaring %s: writing %s/%s", spec->name,
-				     m->config_dir, file);
+		return err_prefix(e, "declaring %s", spec->name);
 	}
 	if (c) {
 		c->declared_mtime = (struct timespec) {};

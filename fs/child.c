@@ -41,13 +41,15 @@ int view_attach_root(void *arg, struct err *e)
 	return r < 0 ? r : sys(fchdir(s->v->root_fd));
 }
 
-static int attach_at(struct view *v, int fd, const char *target, bool directory)
+static int attach_at(struct view *v, int fd, const char *target, bool directory, struct err *e)
 {
 	_cleanup_close_ int at =
 		path_open_in_root(v->root_fd, target, O_PATH | (directory ? O_DIRECTORY : 0));
 
 	if (at == -ENOENT)
 		at = path_make_in_root(v->root_fd, target, directory);
+	if (at == -EROFS)
+		return err_set(e, at, "%s is missing, and the root is read-only", target);
 	return at < 0 ? at : mnt_attach(fd, at);
 }
 
@@ -58,18 +60,18 @@ static int attach_new(struct view *v, const struct mnt_request *r, const char *t
 	if (fd < 0)
 		return fd;
 
-	int k = attach_at(v, fd, target, true);
+	int k = attach_at(v, fd, target, true, e);
 	if (k == 0)
 		return fd;
 	fd_close(fd);
 	return k;
 }
 
-int view_attach(void *arg, struct err *)
+int view_attach(void *arg, struct err *e)
 {
 	struct view_step *s = arg;
 
-	return attach_at(s->v, s->fd, s->target, s->flags & FS_OP_DIRECTORY);
+	return attach_at(s->v, s->fd, s->target, s->flags & FS_OP_DIRECTORY, e);
 }
 
 /* Over what is there: a root that lacks the file, and is not ours to change, does without. */
@@ -153,7 +155,7 @@ int view_sys(void *arg, struct err *e)
 		return s->v->sys_fd < 0 ? s->v->sys_fd : 0;
 	}
 	s->v->sys_fd = s->fd;
-	return attach_at(s->v, s->fd, s->target, true);
+	return attach_at(s->v, s->fd, s->target, true, e);
 }
 
 /* Puts a stand-in on top of target_fd: the given mount itself the first time, a clone of it (now

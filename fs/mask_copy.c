@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "fs/mask_build.h"
 
@@ -95,17 +96,16 @@ static int copy_below(struct mask *m, int host, int layer, const char *path, con
 	bool show = mask_shown(m, path) || mask_show_below(m, path);
 	int r = sys(mkdirat(layer, name, 0700));
 
-	if (r < 0)
+	if (r < 0 && r != -EEXIST) /* one of Ward's own is there already, and empty */
 		return r;
-	if ((mask_permits(st) || show) && depth < MASK_DEPTH_MAX && !mask_hidden(m, path) &&
-	    (show || strcmp(path, "/etc/ward") != 0)) {
+	if ((mask_permits(st) || show) && depth < MASK_DEPTH_MAX && !mask_hidden(m, path)) {
 		_cleanup_close_ int from = path_open_beneath(host, name, O_RDONLY, 0);
 		_cleanup_close_ int to = path_open_beneath(layer, name, O_RDONLY, 0);
 
 		if (from >= 0 && to >= 0)
 			r = copy_dir(m, from, to, path, depth + 1);
 	}
-	return r < 0 ? r : mask_attributes(layer, name, st);
+	return r < 0 && r != -EEXIST ? r : mask_attributes(layer, name, st);
 }
 
 static int copy_link(int host, int layer, const char *name, const struct stat *st)
@@ -118,6 +118,20 @@ static int copy_link(int host, int layer, const char *name, const struct stat *s
 	target[n] = '\0';
 	int r = sys(symlinkat(target, layer, name));
 	return r < 0 ? r : mask_attributes(layer, name, st);
+}
+
+/* One file that cannot be read, or is too large, must not cost the others. */
+static int copy_or_drop(struct mask *m, int host, int layer, const char *path,
+			const struct stat *st)
+{
+	const char *name = strrchr(path, '/') + 1;
+	int r = mask_copy_file(m, host, layer, name, st);
+
+	if (r < 0) {
+		log_debug("%s does not show in views: %s", path, strerror(-r));
+		(void) unlinkat(layer, name, 0);
+	}
+	return 0;
 }
 
 static int copy_entry(struct mask *m, int host, int layer, const char *path, int depth)
@@ -135,12 +149,12 @@ static int copy_entry(struct mask *m, int host, int layer, const char *path, int
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	if (mask_shown(m, path))
-		return mask_copy_file(m, host, layer, name, &st);
+		return copy_or_drop(m, host, layer, path, &st);
 	if (strcmp(path, "/etc/shadow") == 0 || strcmp(path, "/etc/gshadow") == 0)
 		return locked_accounts(host, layer, name, &st);
 	if (strcmp(path, "/etc/machine-id") == 0)
 		return write_new(layer, name, "", 0, &st);
-	return mask_permits(&st) ? mask_copy_file(m, host, layer, name, &st) : 0;
+	return mask_permits(&st) ? copy_or_drop(m, host, layer, path, &st) : 0;
 }
 
 static int copy_dir(struct mask *m, int host_at, int layer_at, const char *path, int depth)

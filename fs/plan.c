@@ -290,7 +290,7 @@ static int add_mounts(struct fs_plan *p, const struct spec *s)
 	return 0;
 }
 
-static int add_warnings(struct fs_plan *p, const struct facts *f)
+static int add_warnings(struct fs_plan *p, const struct spec *s, const struct facts *f)
 {
 	if (p->root == SPEC_ROOT_HOST && f->fs.apart[0]) {
 		int r = add_text(p, FS_OP_WARNING, NULL,
@@ -300,6 +300,14 @@ static int add_warnings(struct fs_plan *p, const struct facts *f)
 		if (r < 0)
 			return r;
 	}
+	bool written = p->mode == SPEC_MODE_READ_WRITE;
+	for (size_t i = 0; i < s->files.bind_count; i++)
+		written |= s->files.binds[i].writable;
+	if (written && add_text(p, FS_OP_WARNING, NULL, "%s",
+				"what the context writes to the host's directories belongs to the "
+				"host's ids, root's too: keep them where only root may enter, or a "
+				"setuid file made inside is one for the host's users") < 0)
+		return -ENOMEM;
 	if (!p->mounts)
 		return 0;
 	return add_text(p, FS_OP_WARNING, NULL, "%s",
@@ -330,7 +338,7 @@ static int fill(struct fs_plan *p, const struct spec *s, const struct facts *f)
 	if (s->files.root_path && !(p->root_path = strdup(s->files.root_path)))
 		return -ENOMEM;
 
-	int r = add_warnings(p, f);
+	int r = add_warnings(p, s, f);
 	if (r == 0)
 		r = add_flags(p, FS_OP_ROOT, "/", 0);
 	if (r == 0)

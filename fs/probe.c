@@ -119,7 +119,7 @@ static bool has_project_quota(const char *path)
 	unsigned format;
 
 	/* QCMD(Q_GETFMT, PRJQUOTA) */
-	return fd >= 0 && syscall(SYS_quotactl_fd, fd, 0x800004 << 8 | 2, 0, &format) == 0;
+	return fd >= 0 && syscall(SYS_quotactl_fd, fd, 0x800004u << 8 | 2u, 0, &format) == 0;
 #else
 	(void) path;
 	return false;
@@ -161,11 +161,10 @@ static void note_apart(char *line, char *ret, size_t size)
 static void find_apart(char *ret, size_t size)
 {
 	_cleanup_free_ char *text = NULL;
-	char *save = NULL;
 
 	if (file_read_at(AT_FDCWD, "/proc/self/mountinfo", 4 << 20, &text, NULL) < 0)
 		return;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (char *line, *rest = text; (line = strsep(&rest, "\n"));)
 		note_apart(line, ret, size);
 }
 

@@ -135,6 +135,9 @@ static int plan_memory(struct planner *p)
 		return lacks(p, "memory.limit", "memory");
 	if (s->memory.limit != UNITS_NONE)
 		r = put(p, "memory.max", "%" PRIu64, s->memory.limit);
+	if (r >= 0 && s->memory.limit != UNITS_NONE &&
+	    p->facts->sched.layout == FACTS_CGROUP_V2)
+		r = put(p, "memory.oom.group", "1");
 	if (r == 0)
 		r = plan_swap(p);
 	if (r < 0 || s->memory.reserve == 0 || s->memory.reserve == UNITS_NONE)

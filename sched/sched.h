@@ -71,6 +71,10 @@ ssize_t sched_slot_pids(struct sched_host *h, unsigned slot, pid_t *pids, size_t
 /** The path below a hierarchy's mount, for people. */
 void sched_slot_path(struct sched_host *h, unsigned slot, char *out, size_t size);
 
+/** For hosts where the kernel does not end a whole context that is out of memory by itself (v1).
+ * @return an eventfd, readable once the slot ran out of memory, -EOPNOTSUPP on v2, or -errno. */
+int sched_slot_oom_open(struct sched_host *h, unsigned slot);
+
 /* --- plan: the spec as ordered writes of v2 attribute names --- */
 
 #define SCHED_VALUE_MAX 256

@@ -54,6 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(user != NULL);
 	if (user_find(user, passwd_fd, group_fd, &u, &e) == 0) {
 		require(u.uid != UINT32_MAX && u.gid != UINT32_MAX);
+		/* Whoever asks for a number without an entry by that name gets that number. */
+		require(u.name[0] != '\0' || (uint64_t) u.uid == strtoull(user, NULL, 10));
 		require(u.group_count >= 1 && u.group_count <= USER_GROUPS_MAX + 1);
 		require(memchr(u.name, '\0', sizeof(u.name)) != NULL);
 		require(memchr(u.home, '\0', sizeof(u.home)) != NULL && u.home[0] != '\0');

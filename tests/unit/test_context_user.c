@@ -173,6 +173,21 @@ static void long_lines_and_nuls_are_skipped(void **state)
 	assert_int_equal(u.uid, 2);
 }
 
+static void a_name_too_long_gives_nobody_root(void **state)
+{
+	char text[USER_NAME_MAX + 32];
+	struct user_identity u;
+	struct err e = { 0 };
+
+	(void) state;
+	memset(text, 'n', USER_NAME_MAX);
+	memcpy(text + USER_NAME_MAX, ":x:33:34::/h:/s\n", 17);
+	_cleanup_close_ int p = file_of(text, USER_NAME_MAX + 16);
+	assert_int_equal(user_find("33", p, -1, &u, &e), 0);
+	assert_int_equal(u.uid, 33);
+	assert_int_equal(u.gid, 33);
+}
+
 static void an_endless_file_ends(void **state)
 {
 	_cleanup_close_ int p = memfd_create("test", MFD_CLOEXEC);
@@ -202,6 +217,7 @@ int main(void)
 		cmocka_unit_test(what_is_malformed_is_not_there),
 		cmocka_unit_test(a_bad_name_is_refused),
 		cmocka_unit_test(long_lines_and_nuls_are_skipped),
+		cmocka_unit_test(a_name_too_long_gives_nobody_root),
 		cmocka_unit_test(an_endless_file_ends),
 		cmocka_unit_test(only_regular_files_are_opened),
 	};

@@ -143,8 +143,10 @@ static void sizes_are_bounded(void **state)
 
 static void an_end_in_the_middle_is_an_error(void **state)
 {
-	static const char *const cut[] = { "", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
-					   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" };
+	static const char *const cut[] = {
+		"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+	};
 
 	(void) state;
 	for (size_t i = 0; i < ARRAY_SIZE(cut); i++) {

@@ -20,8 +20,9 @@
 
 static struct stream fresh(bool terminal)
 {
-	return (struct stream){ .sock = -1, .master = -1, .terminal = terminal,
-				.reply = { .state = HTTP_UPGRADED } };
+	return (struct stream){
+		.sock = -1, .master = -1, .terminal = terminal, .reply = { .state = HTTP_UPGRADED }
+	};
 }
 
 static int line(struct stream *s, const char *text, int *fd)
@@ -64,9 +65,16 @@ static void ends_become_exit_statuses(void **state)
 static void strange_lines_are_refused(void **state)
 {
 	static const char *const rows[] = {
-		"", "no json", "[]", "{}", "{\"event\": 3}", "{\"event\": \"exit\"}",
-		"{\"event\": \"exit\", \"status\": 256}", "{\"event\": \"exit\", \"status\": -1}",
-		"{\"event\": \"exit\", \"signal\": 0}", "{\"event\": \"exit\", \"signal\": 500}",
+		"",
+		"no json",
+		"[]",
+		"{}",
+		"{\"event\": 3}",
+		"{\"event\": \"exit\"}",
+		"{\"event\": \"exit\", \"status\": 256}",
+		"{\"event\": \"exit\", \"status\": -1}",
+		"{\"event\": \"exit\", \"signal\": 0}",
+		"{\"event\": \"exit\", \"signal\": 500}",
 		"{\"event\": \"terminal\"}",
 	};
 	struct stream s = fresh(true);

@@ -80,11 +80,11 @@ static void good_lines_are_parsed(void **state)
 static void wrong_lines_are_refused(void **state)
 {
 	static const char *const rows[] = {
-		"w nothing",	      "w start",	  "w start --all a",  "w exec web",
-		"w exec web --",      "w get",		  "w get a b c",      "w logs",
-		"w logs -n",	      "w list -f",	  "w --all start",    "w run --name",
-		"w stop --all=x a",   "w start --x a",	  "w logs -fx a",     "w set web",
-		"w plan a b",	      "w version x",	  "w completion",
+		"w nothing",	    "w start",	     "w start --all a", "w exec web",
+		"w exec web --",    "w get",	     "w get a b c",	"w logs",
+		"w logs -n",	    "w list -f",     "w --all start",	"w run --name",
+		"w stop --all=x a", "w start --x a", "w logs -fx a",	"w set web",
+		"w plan a b",	    "w version x",   "w completion",
 	};
 
 	(void) state;

@@ -58,6 +58,8 @@ static void populate(const struct host *h)
 	make_dir(h, "/root", 0700);
 	make_dir(h, "/var/lib/db", 0700);
 	make_dir(h, "/etc/keys", 0710);
+	make_dir(h, "/etc/ward", 0755);
+	put(h, "/etc/ward/web.ini", 0644, "s3cret");
 	put(h, "/etc/passwd", 0644, "root:x:0:0::/root:/bin/sh\n");
 	put(h, "/etc/shadow", 0640, "root:$y$hash$:1:0:9:7:::\nbob::1::::::\nbroken\n");
 	put(h, "/etc/app/secret", 0600, "s3cret");
@@ -69,11 +71,11 @@ static void populate(const struct host *h)
 	put(h, "/var/lib/db/data", 0644, "s3cret");
 	put(h, "/var/log/nginx/log", 0644, "s3cret");
 	put(h, "/srv/www/index", 0644, "fine");
-	put(h, "/srv/www/token", 0640, "s3cret");
+	put(h, "/etc/ward/web.ini", "/srv/www/token", 0640, "s3cret");
 	put(h, "/ward/state", 0644, "s3cret");
 }
 
-static const char *const hidden[] = { "/ward", NULL };
+static const char *const hidden[] = { "/ward", "/etc/ward", "/nowhere", NULL };
 
 static int build(struct host *h, const struct strv *show)
 {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/units.h"
 
 #define LINE_MAX_BYTES 32768u
@@ -40,6 +41,7 @@ static void lines_begin(struct lines *l, int fd)
 {
 	l->fd = fd;
 	l->total = l->start = l->end = 0;
+	l->buf[0] = '\0';
 }
 
 /** Reads more behind what is there. @return 1, 0 at the end, -errno. */
@@ -159,7 +161,7 @@ static int match_user(char *line, const char *want, bool numeric, uint32_t numbe
 	if (!gid_text || *name == '\0' || !parse_id(uid_text, &uid) || !parse_id(gid_text, &gid)) {
 		return 0;
 	}
-	match = strcmp(name, want) == 0 ? 2 : numeric && uid == number ? 1 : 0;
+	match = str_equal(name, want) ? 2 : numeric && uid == number ? 1 : 0;
 	if (match == 0 || strlen(name) >= sizeof(ret->name)) {
 		return 0;
 	}
@@ -211,7 +213,7 @@ static bool is_member(char *members, const char *name)
 	char *member;
 
 	while ((member = field(&members, ','))) {
-		if (strcmp(member, name) == 0) {
+		if (str_equal(member, name)) {
 			return true;
 		}
 	}
@@ -251,7 +253,7 @@ static int find_groups(const char *want, int fd, struct user_identity *u, struct
 		if (!gid_text || !parse_id(gid_text, &gid)) {
 			continue;
 		}
-		if (want && strcmp(name, want) == 0) {
+		if (want && str_equal(name, want)) {
 			u->gid = gid;
 			return 0;
 		}

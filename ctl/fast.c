@@ -309,6 +309,8 @@ BARE static long open_signals(void)
 	struct kernel_sigaction old;
 	uint64_t mask = 0;
 
+	old.handler = NULL;
+
 	for (size_t i = 0; i < sizeof(list); i++)
 		if (call5(SYS_rt_sigaction, list[i], 0, (long) &old, NSIG_BYTES, 0) == 0 &&
 		    old.handler != (void *) SIG_IGN)

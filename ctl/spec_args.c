@@ -76,8 +76,9 @@ int spec_args_set(const struct ctl *c, struct spec *s, struct err *e)
 	pairs = spec_args_object(words, n, e);
 	if (!pairs)
 		return e->code;
-	json_object_foreach(pairs, key, value) if (r >= 0) r =
-		spec_set(s, key, json_string_value(value), e);
+	json_object_foreach (pairs, key, value)
+		if (r >= 0)
+			r = spec_set(s, key, json_string_value(value), e);
 	json_decref(pairs);
 	return r;
 }

@@ -78,7 +78,8 @@ static void tell_event(struct buf *out, const json_t *o)
 	}
 	buf_printf(&b, "%llu %s %s %s", (unsigned long long) seq, when, js_text(o, "kind"),
 		   *js_text(o, "context") ? js_text(o, "context") : "-");
-	json_object_foreach((json_t *) o, key, value) add_detail(&b, key, value);
+	json_object_foreach ((json_t *) o, key, value)
+		add_detail(&b, key, value);
 	text_clean(out, b.data ? b.data : "", b.len, false);
 	buf_puts(out, "\n");
 	buf_done(&b);

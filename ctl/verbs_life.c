@@ -60,8 +60,9 @@ static void warn_all(const struct ctl *c, const char *name, const json_t *reply)
 	const json_t *warnings = json_object_get(reply, "warnings"), *w;
 	size_t i;
 
-	json_array_foreach(warnings, i, w) if (json_is_string(w))
-		ctl_warn(c, name, json_string_value(w));
+	json_array_foreach (warnings, i, w)
+		if (json_is_string(w))
+			ctl_warn(c, name, json_string_value(w));
 }
 
 /* A failure says more than a context that does not run. */
@@ -124,9 +125,9 @@ static int find_all(const struct ctl *c, bool (*suits)(const char *), struct str
 	size_t i;
 	int r = client_call(&client, c, "GET", "/v1/contexts", NULL, &list, e);
 
-	json_array_foreach(list, i,
-			   o) if (r >= 0 && suits(js_text(o, "state")) && *js_text(o, "name")) r =
-		strv_add(ret, js_text(o, "name"));
+	json_array_foreach (list, i, o)
+		if (r >= 0 && suits(js_text(o, "state")) && *js_text(o, "name"))
+			r = strv_add(ret, js_text(o, "name"));
 	json_decref(list);
 	client_close(&client);
 	return r;
@@ -138,7 +139,7 @@ static int act(const struct ctl *c, const struct request *q)
 	struct err e = { 0 };
 	int r;
 
-	if (!args_has(&c->args, OPT_ALL))
+	if (!q->suits || !args_has(&c->args, OPT_ALL))
 		return each(c, q, &given);
 	r = find_all(c, q->suits, &all, &e);
 	r = r < 0 ? ctl_error(c, NULL, &e) : each(c, q, &all);

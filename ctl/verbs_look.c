@@ -141,7 +141,8 @@ static json_t *stats_by_name(const json_t *stats)
 	json_t *map = json_object(), *o;
 	size_t i;
 
-	json_array_foreach(stats, i, o)(void) json_object_set(map, js_text(o, "name"), o);
+	json_array_foreach (stats, i, o)
+		(void) json_object_set(map, js_text(o, "name"), o);
 	return map;
 }
 
@@ -159,7 +160,8 @@ static int list_table(const struct ctl *c, const json_t *list)
 	client_close(&client);
 	map = stats_by_name(stats);
 	table_init(&t, list_columns, ARRAY_SIZE(list_columns));
-	json_array_foreach(list, i, o) add_context(&t, o, json_object_get(map, js_text(o, "name")));
+	json_array_foreach (list, i, o)
+		add_context(&t, o, json_object_get(map, js_text(o, "name")));
 	json_decref(map);
 	json_decref(stats);
 	return look_print(c, &t);
@@ -172,8 +174,7 @@ static int list_names(const struct ctl *c, const json_t *list)
 	size_t i;
 	int r;
 
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach (list, i, o) {
 		text_clean(&b, js_text(o, "name"), strlen(js_text(o, "name")), false);
 		buf_puts(&b, "\n");
 	}
@@ -219,7 +220,7 @@ static void show_state(struct buf *b, const char *name, const json_t *o)
 		buf_printf(b, "# last end: %s\n", text.data);
 	if (json_is_true(json_object_get(o, "throwaway")))
 		buf_puts(b, "# a throwaway: removed when it ends\n");
-	json_array_foreach(warnings, i, w)
+	json_array_foreach (warnings, i, w)
 		buf_printf(b, "# warning: %s\n", json_is_string(w) ? json_string_value(w) : "?");
 	buf_done(&text);
 }
@@ -292,8 +293,7 @@ static int ps_table(const struct ctl *c, const json_t *list)
 	size_t i;
 
 	table_init(&t, ps_columns, ARRAY_SIZE(ps_columns));
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach (list, i, o) {
 		look_add_number(&t, o, "pid");
 		look_add_number(&t, o, "inner");
 		look_add_number(&t, o, "user");

@@ -115,8 +115,7 @@ static void tell_lines(const json_t *lines)
 	json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line)
-	{
+	json_array_foreach (lines, i, line) {
 		text_clean(&b, json_string_value(line), json_string_length(line), true);
 		buf_puts(&b, "\n");
 	}

@@ -23,9 +23,9 @@ static void add_io(struct table *t, const json_t *o, const char *key)
 	uint64_t sum = 0, n;
 	size_t i;
 
-	json_array_foreach(io, i, device) if (js_number(device, key, &n) &&
-					      __builtin_add_overflow(sum, n, &sum)) sum =
-		UINT64_MAX;
+	json_array_foreach (io, i, device)
+		if (js_number(device, key, &n) && __builtin_add_overflow(sum, n, &sum))
+			sum = UINT64_MAX;
 	table_add(t, json_is_array(io) ? units_print_human(sum, text) : "");
 }
 
@@ -87,7 +87,8 @@ int verb_stats(const struct ctl *c)
 		r = ctl_print_json(c, list);
 	} else {
 		table_init(&t, columns, ARRAY_SIZE(columns));
-		json_array_foreach(list, i, o) add_row(&t, js_text(o, "name"), o);
+		json_array_foreach (list, i, o)
+			add_row(&t, js_text(o, "name"), o);
 		r = look_print(c, &t);
 	}
 	json_decref(list);

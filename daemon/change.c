@@ -127,15 +127,13 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 		}
 	}
 	r = ch.declared ? registry_write(m, ch.declared, e) : 0;
-	if (r >= 0 && fault_point("set-persisted") < 0) {
-		r = err_set(e, -EIO, "set-persisted");
-	}
 	if (r < 0) {
 		(void) err_prefix(e, "changing %s", c->name);
 		revert(c, &ch);
 		change_done(&ch);
 		return r;
 	}
+	(void) fault_point("set-persisted");
 	if (ch.declared) {
 		(void) manager_find(m, c->name); /* reads back what was written */
 	}

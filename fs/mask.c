@@ -372,7 +372,7 @@ static int resolve(int tree_fd, const char *path, char *ret, size_t size, struct
 static int hide_one(struct mask *m, int tree_fd, const char *path)
 {
 	char real[PATH_MAX];
-	struct stat st;
+	struct stat st = {};
 	int r = resolve(tree_fd, path, real, sizeof(real), &st);
 
 	if (r == -ENOENT || r == -ENOTDIR)

@@ -2,7 +2,6 @@
 # Each bomb is contained: the neighbour and the host go on, measured by what they get done.
 . "$(dirname "$0")/../lib/harness.sh"
 start_daemon
-cpus=$(nproc)
 
 # The neighbour counts; so does the host. Both are read by what they did in a second.
 ini neighbour <<-END
@@ -24,10 +23,17 @@ host_answer() {
 	for i in 1 2 3 4 5 6 7 8 9; do t=${EPOCHREALTIME/./}; /bin/true; echo $(((${EPOCHREALTIME/./} - t) / 1000)); done |
 		sort -n | sed -n 5p
 }
-still_well() { # WHAT MINIMUM
-	local got
-	got=$(progress neighbour)
-	less "$1: the neighbour still gets its share of a CPU (ms in a second)" "$2" "$got"
+# Both have the same share, so the neighbour's one loop must not fall behind (the machine may be busy
+# with other things, so only the two are compared).
+still_well() { # WHAT [BOMB]
+	local a b=0
+	a=$(cpu_of neighbour)
+	[ $# -lt 2 ] || b=$(cpu_of "$2")
+	sleep 1
+	a=$((($(cpu_of neighbour) - a) / 1000))
+	[ $# -lt 2 ] || b=$((($(cpu_of "$2") - b) / 1000))
+	note "$1: the neighbour got $a ms of CPU in a second${2:+, the bomb $b}"
+	less "$1: the neighbour still gets its share of a CPU" $((b * 6 / 10 < 700 ? b * 6 / 10 : 700)) "$a"
 	less "$1: the host still answers (ms)" "$(host_answer)" 200
 	OUT=$(ctl run -- echo works </dev/null 2>&1)
 	is "$1: a new context can be started" "$OUT" works
@@ -37,7 +43,7 @@ note "alone, the neighbour gets $(progress neighbour) ms of CPU in a second"
 # --- fork bomb ---
 ini forks <<-END
 	[context]
-	command = sh -c "bomb() { bomb | bomb & }; while :; do bomb; sleep 0.1; done"
+	command = perl -e "while (1) { fork }"
 	stop = KILL
 	[process]
 	limit = 60
@@ -51,7 +57,7 @@ sleep 1
 pids=$(stat_of forks pids)
 less "it has at most as many processes as it may" "$pids" 61
 less "it hit the limit" 0 "$(stat_of forks pids_limit_hits)"
-still_well "fork bomb" 150
+still_well "fork bomb" forks
 t=$(now_ms)
 check "it can be killed" ctl kill forks -s KILL
 check "all of it is gone" retry_until 10 is_state forks stopped
@@ -76,11 +82,13 @@ less "the host has its memory back (MB)" $((before - $(free))) 200
 run_ctl run --set memory.limit=32M --set memory.swap=0 -- tail /dev/zero
 is "run gives 137" "$RC" 137
 like "and the reason" "$ERR" 'memory'
-still_well "memory bomb" 150
+still_well "memory bomb"
 # what is written to a tmpfs upper is the context's own memory
 run_sh --set memory.limit=48M --set memory.swap=0 --set files.upper=tmpfs:512M -- \
-	'dd if=/dev/zero of=/fill bs=1M count=300; echo survived'
-unlike "a tmpfs upper does not get around the memory limit" "$OUT" survived
+	'dd if=/dev/zero of=/fill bs=1M count=300; stat -c "size %s" /fill; echo survived'
+size=$(sed -n 's/^size //p' <<<"$OUT")
+less "a tmpfs upper does not get around the memory limit" "${size:-0}" $((48 << 20))
+unlike "out of memory ends the whole context, not only the process that asked last" "$OUT" survived
 
 # --- disk fillers ---
 for upper in tmpfs:32M kept:32M; do
@@ -98,7 +106,7 @@ for upper in tmpfs:32M kept:32M; do
 	less "$upper: the host's disk lost at most its size (KB)" \
 		$((avail - $(df --output=avail -k / | tail -n 1))) 80000
 	less "$upper: the host's memory lost at most its size (MB)" $((mem - $(free))) 250
-	still_well "$upper filler" 150
+	still_well "$upper filler" filler
 	check "it stops" ctl stop filler
 	check "it can be deleted" ctl delete filler
 done
@@ -111,16 +119,18 @@ ini hog <<-END
 END
 check "eight busy loops start" ctl start hog
 sleep 0.5
-got=$(progress neighbour)
-note "against a hog of eight loops the neighbour of one loop gets $got ms in a second"
-less "by equal shares the neighbour keeps most of a CPU" $((cpus >= 2 ? 500 : 250)) "$got"
+a=$(cpu_of neighbour) b=$(cpu_of hog)
+sleep 2
+a=$((($(cpu_of neighbour) - a) / 2000)) b=$((($(cpu_of hog) - b) / 2000))
+note "against a hog of eight loops the neighbour of one loop gets $a ms in a second, the hog $b"
+less "by equal shares the neighbour's one loop keeps up with the hog's eight" $((b * 6 / 10)) "$a"
 less "CPU hog: the host still answers (ms)" "$(host_answer)" 300
 check "set a limit on the running hog" ctl set hog cpu.limit=30%
 sleep 0.3
 got=$(progress hog)
 less "it gets no more than that (ms in a second)" "$got" 400
-less "and no less" 200 "$got"
-less "throttling is counted" 0 "$(stat_of hog throttled_periods)"
+throttled() { [ "$(stat_of hog throttled_periods)" -gt 0 ]; }
+check "throttling is counted" retry_until 10 throttled
 check "one CPU only" ctl set hog cpu.cpus=0 cpu.limit=none
 sleep 0.3
 less "and no more than one CPU's time (ms in a second)" "$(progress hog)" 1150

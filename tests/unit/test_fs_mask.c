@@ -71,7 +71,7 @@ static void populate(const struct host *h)
 	put(h, "/var/lib/db/data", 0644, "s3cret");
 	put(h, "/var/log/nginx/log", 0644, "s3cret");
 	put(h, "/srv/www/index", 0644, "fine");
-	put(h, "/etc/ward/web.ini", "/srv/www/token", 0640, "s3cret");
+	put(h, "/srv/www/token", 0640, "s3cret");
 	put(h, "/ward/state", 0644, "s3cret");
 }
 
@@ -173,7 +173,8 @@ static void secrets_are_absent(void **state)
 	static const char *const gone[] = { "/etc/app/secret",	"/etc/keys/key",
 					    "/home/alice/mail", "/root/key",
 					    "/var/lib/db/data", "/var/log/nginx/log",
-					    "/srv/www/token",	"/ward/state" };
+					    "/srv/www/token",	"/ward/state",
+					    "/etc/ward/web.ini" };
 
 	for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++)
 		if (strcmp(seen(h, gone[i]), "absent") != 0)

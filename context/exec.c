@@ -66,6 +66,7 @@ static int exec_child_prepare(const struct exec_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "guarding a new process");
 	}
+	seat_child_default_signals();
 	if (enter->enter) {
 		r = enter->enter(enter->arg);
 		if (r < 0) {

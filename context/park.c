@@ -34,6 +34,17 @@ int seat_child_guard(void)
 	return r < 0 ? r : sys(prctl(PR_SET_PDEATHSIG, SIGKILL));
 }
 
+/* A clone keeps what the daemon ignores (SIGPIPE; SIGINT when a script started it with "&"), and so
+ * does an exec: a command must start with every signal at its default (execve(2)). */
+void seat_child_default_signals(void)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+
+	for (int sig = 1; sig < NSIG; sig++) {
+		(void) sigaction(sig, &usual, NULL); /* not for KILL, STOP and libc's own two */
+	}
+}
+
 static void sort(int *fds, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
@@ -134,6 +145,7 @@ static int park(struct seat_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "guarding a seat");
 	}
+	seat_child_default_signals();
 	if (c->namespaces & CONTEXT_NS_TIME) {
 		/* Now, as the file will belong to somebody else once we are not dumpable and not
 		 * the host's root. */

@@ -1,4 +1,5 @@
 /* Handlers that only look: version, host, list, show, keys, processes, plan, check. */
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/api_private.h"
@@ -15,7 +16,13 @@ void api_version(struct http_request *r)
 
 void api_host(struct http_request *r)
 {
-	http_reply_json(r, 200, doctor_report(manager_facts(api_of(r)->manager)));
+	const struct facts *f = manager_facts(api_of(r)->manager);
+	char kernel[32];
+
+	(void) snprintf(kernel, sizeof(kernel), "%u.%u", f->kernel.major, f->kernel.minor);
+	http_reply_json(r, 200,
+			json_pack("{s:o, s:s, s:i}", "features", doctor_report(f), "kernel",
+				  kernel, "cpus", (int) f->cpus));
 }
 
 struct listing {

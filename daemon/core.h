@@ -121,7 +121,7 @@ struct manager {
 	unsigned next_slot, next_run;
 	unsigned dying_slots[64]; /* could not be removed yet */
 	size_t dying_count;
-	sd_event_source *dying_timer;
+	sd_event_source *dying_timer, *host_watch, *host_settled;
 	bool closing;
 };
 

@@ -2,6 +2,7 @@
  * an earlier daemon left running, then the declared contexts. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -65,6 +66,64 @@ static int open_rooms(struct manager *m, const struct manager_config *config, st
 	return fs_host_new(m->state_dir, m->run_dir, &m->facts, &m->fs, e);
 }
 
+/* The host's files changed. What is masked of them is worked out a moment later, not at the next
+ * start; a package manager at work changes many, and each time costs a walk. */
+#define SETTLE_US (500ull * 1000)
+
+static int on_host_changed(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct manager *m = userdata;
+	int r = sd_event_source_set_enabled(source, SD_EVENT_OFF);
+
+	(void) fd;
+	(void) revents;
+	if (r >= 0) {
+		r = sd_event_source_set_time_relative(m->host_settled, SETTLE_US);
+	}
+	return r < 0 ? r : sd_event_source_set_enabled(m->host_settled, SD_EVENT_ONESHOT);
+}
+
+static int watch_host(struct manager *m)
+{
+	int fd = fs_host_watch_fd(m->fs);
+
+	m->host_watch = sd_event_source_disable_unref(m->host_watch);
+	if (fd < 0) {
+		return 0;
+	}
+	return sd_event_add_io(m->loop, &m->host_watch, fd, EPOLLIN, on_host_changed, m);
+}
+
+static int on_host_settled(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct manager *m = userdata;
+	struct err e = {};
+
+	(void) source;
+	(void) now;
+	if (fs_host_refresh(m->fs, &e) < 0) {
+		log_warning("looking at the host's files again: %s", e.text);
+	}
+	if (watch_host(m) < 0) {
+		log_warning("watching the host's files: the next start looks at them");
+	}
+	return 0;
+}
+
+static int watch_host_first(struct manager *m, struct err *e)
+{
+	int r = sd_event_add_time_relative(m->loop, &m->host_settled, CLOCK_MONOTONIC, 0, 0,
+					   on_host_settled, m);
+
+	if (r >= 0) {
+		r = sd_event_source_set_enabled(m->host_settled, SD_EVENT_OFF);
+	}
+	if (r >= 0) {
+		r = watch_host(m);
+	}
+	return r < 0 ? err_set_errno(e, r, "watching the host's files") : 0;
+}
+
 int manager_new(const struct manager_config *config, sd_event *loop, struct manager **ret,
 		struct err *e)
 {
@@ -87,6 +146,9 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	if (r >= 0) {
 		r = recover(m, e);
 	}
+	if (r >= 0) {
+		r = watch_host_first(m, e);
+	}
 	if (r < 0) {
 		manager_free(m);
 		return r;
@@ -105,7 +167,9 @@ void manager_free(struct manager *m)
 	m->closing = true;
 	registry_done(m); /* launches under way give their seats back */
 	seats_done(m);
-	sd_event_source_unref(m->dying_timer);
+	sd_event_source_disable_unref(m->dying_timer);
+	sd_event_source_disable_unref(m->host_watch);
+	sd_event_source_disable_unref(m->host_settled);
 	fs_host_free(m->fs);
 	context_host_free(m->host);
 	sched_host_free(m->sched);

@@ -298,6 +298,7 @@ static int exec_seat(struct manager *m, struct context *c, struct context_exec *
 		enter.clone_into = attach.clone_into;
 		x->enter = &enter;
 		r = context_exec(m->host, plans.context, x, ret, e);
+		x->enter = NULL;
 		sched_attach_done(&attach);
 	}
 	launch_plans_done(&plans);
@@ -310,6 +311,7 @@ int manager_exec(struct manager *m, struct context *c, const struct exec_request
 	struct context_exec exec = {
 		.target = c->id.pid,
 		.target_pidfd = c->pidfd,
+		.ids_first = c->ids_first,
 		.command = x->command, /* borrowed for the call */
 		.environment = x->environment,
 		.user = (char *) x->user,

@@ -26,6 +26,11 @@ ini victim <<-END
 	[cpu]
 	limit = 80%
 END
+ini mule <<-END
+	[context]
+	command = sleep 1000
+	stop = KILL
+END
 points() {
 	(
 		cd "$ROOT" || exit
@@ -56,15 +61,16 @@ empty_slots() {
 	done
 }
 nothing_stray() { [ -z "$(orphans)" ] && [ -z "$(empty_slots)" ]; }
-up() { gone "$DAEMON" || return 0; { wait "$DAEMON"; } 2>/dev/null; deaths=$((deaths + 1)); launch_daemon; }
+# a dying daemon may take a moment to be gone: either it answers or it is
+up() { retry_until 10 daemon_settled; gone "$DAEMON" || return 0; { wait "$DAEMON"; } 2>/dev/null; deaths=$((deaths + 1)); launch_daemon; }
 
 # One round: everything a context goes through, the daemon dying somewhere on the way.
 round() { # POINT
 	local why='' exit
 	deaths=0
 	WARD_FAULT=kill:$1 launch_daemon || up || why="no daemon; "
-	for act in "start victim" "set victim cpu.limit=70%" "exec victim -- true" "run -- true" \
-		"freeze victim" "thaw victim"; do
+	for act in "start victim" "set victim cpu.limit=$((40 + all))%" "exec victim -- true" "run -- true" \
+		"freeze victim" "thaw victim" "start mule" "stop mule"; do
 		# shellcheck disable=SC2086
 		timeout 10 "$WARDCTL" --socket "$SOCK" $act >/dev/null 2>&1 </dev/null
 		up || why="$why no daemon after $act; "
@@ -78,8 +84,9 @@ round() { # POINT
 		launch_daemon
 		ctl start victim >/dev/null 2>"$WARD_DIR/stderr" || why="$why$(cat "$WARD_DIR/stderr"); "
 	fi
-	ctl stop victim >/dev/null 2>&1
+	ctl stop victim mule >/dev/null 2>&1
 	up || why="$why no daemon after stop; "
+	ctl stop mule >/dev/null 2>&1
 	[ "$(state_of victim)" = stopped ] || ctl stop victim >/dev/null 2>"$WARD_DIR/stderr" ||
 		why="$why$(cat "$WARD_DIR/stderr"); "
 	exit=$(ctl show victim --json | jq -c '.exit.status')

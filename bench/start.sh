@@ -7,16 +7,16 @@ bundle=$WARD_DIR/bundle
 ward=("$WARDCTL" run --file "$ROOT/configs/throwaway.ini" -- /bin/true)
 bwrap=(bwrap --ro-bind / / --proc /proc --dev /dev --unshare-all /bin/true)
 export WARD_SOCKET=$SOCK
-commands=(-- "${ward[@]}" -- "${bwrap[@]}")
+commands=(-- "${ward[@]}" --- "${bwrap[@]}")
 if command -v runc >/dev/null && command -v busybox >/dev/null; then
 	mkdir -p "$bundle/rootfs/bin"
 	cp "$(command -v busybox)" "$bundle/rootfs/bin/" && ln -s busybox "$bundle/rootfs/bin/true"
 	(cd "$bundle" && runc spec && jq '.process.terminal = false | .process.args = ["/bin/true"]' \
 		config.json >new && mv new config.json)
 	runc=(runc --root "$WARD_DIR/runc" run --bundle "$bundle" ward-bench-%d)
-	"$PAIR" -n 1 -- "${runc[@]}" >/dev/null 2>&1 && commands+=(-- "${runc[@]}")
+	"$PAIR" -n 1 -- "${runc[@]}" >/dev/null 2>&1 && commands+=(--- "${runc[@]}")
 fi
-commands+=(-- /bin/true)
+commands+=(--- /bin/true)
 
 # One row a command: median, p10, p90
 measure() { # TITLE PAUSE_MS
@@ -45,7 +45,7 @@ ini base <<-END
 	command = sleep 1000
 END
 ctl start base
-"$PAIR" -n "$rounds" -p 5 -- "$WARDCTL" exec base -- /bin/true -- "${bwrap[@]}" >"$WARD_DIR/times" &&
+"$PAIR" -n "$rounds" -p 5 -- "$WARDCTL" exec base -- /bin/true --- "${bwrap[@]}" >"$WARD_DIR/times" &&
 	figure "ward exec / bwrap" "$(ratio "$(sed -n 1p "$WARD_DIR/times" | cut -d' ' -f1)" \
 		"$(sed -n 2p "$WARD_DIR/times" | cut -d' ' -f1)")" 0.8
 
@@ -53,7 +53,7 @@ echo "where a start goes (one now and then; against the full one)"
 layers() { # NAME OPTIONS...
 	local name=$1
 	shift
-	"$PAIR" -n $((rounds / 3)) -p 10 -- "${ward[@]}" -- "$WARDCTL" run \
+	"$PAIR" -n $((rounds / 3)) -p 10 -- "${ward[@]}" --- "$WARDCTL" run \
 		--file "$ROOT/configs/throwaway.ini" "$@" -- /bin/true >"$WARD_DIR/times" &&
 		figure "$name" "$(sed -n 2p "$WARD_DIR/times" | cut -d' ' -f4)" ''
 }

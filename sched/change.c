@@ -228,8 +228,8 @@ static int change_memory_pair(const struct change *c)
 
 static int change_all(const struct change *c)
 {
-	static const char *const plain[] = { "cpuset.mems", "cpuset.cpus", "cpu.weight", "pids.max",
-					     "memory.min" };
+	static const char *const plain[] = { "memory.oom.group", "cpuset.mems", "cpuset.cpus",
+					     "cpu.weight",	 "pids.max",	"memory.min" };
 	int r = 0;
 
 	/* What is most likely to be refused comes first. */

@@ -119,7 +119,7 @@ static int plan_swap(struct planner *p)
 	if (!p->facts->sched.memory_swap)
 		return err_set(p->e, -EOPNOTSUPP,
 			       "memory.swap: this host's memory controller does not count swap");
-	/* v1 bounds memory and swap together: where the first is not bounded, neither is the sum. */
+	/* v1 bounds memory and swap together: without a bound on the first there is none. */
 	if (s->memory.limit == UNITS_NONE && !v2)
 		return err_set(p->e, -EOPNOTSUPP,
 			       "memory.swap: on cgroup v1 it needs memory.limit too");

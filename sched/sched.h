@@ -99,7 +99,8 @@ void sched_print(const struct sched_plan *p, struct buf *out);
  * back). Memory lowered below use reclaims first and refuses with -EBUSY and both numbers.
  */
 [[nodiscard]] int sched_slot_change(struct sched_host *h, unsigned slot, const struct spec *from,
-				    const struct spec *to, const struct facts *facts, struct err *e);
+				    const struct spec *to, const struct facts *facts,
+				    struct err *e);
 
 /* --- read back --- */
 

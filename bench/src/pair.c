@@ -2,7 +2,7 @@
  * the 10th and 90th percentile, and the ratio of its median to the first one's. Wall time from
  * posix_spawn to the end, without a shell. In a word "%d" becomes a number never used before.
  *
- * usage: pair [-n ROUNDS] [-p PAUSE_MS] [-t] -- COMMAND... [-- COMMAND...]...
+ * usage: pair [-n ROUNDS] [-p PAUSE_MS] [-t] -- COMMAND... [--- COMMAND...]...
  *   -t  print every time instead, one round a line (microseconds) */
 #include <errno.h>
 #include <fcntl.h>
@@ -94,7 +94,7 @@ static int split(int argc, char **argv, int at, int rounds, struct command comma
 	for (int i = at; i < argc && count < COMMANDS_MAX; count++) {
 		commands[count].words = argv + i;
 		commands[count].us = calloc((size_t) rounds, sizeof(double));
-		while (i < argc && strcmp(argv[i], "--") != 0) {
+		while (i < argc && strcmp(argv[i], "---") != 0) {
 			i++;
 		}
 		if (i < argc) {

@@ -76,11 +76,11 @@ static int prepare(struct context *c, const json_t *keys, bool runtime, struct c
 	if (!ch.declared && !ch.active) {
 		return err_set(e, -EBUSY, "changing %s at run time: it does not run", c->name);
 	}
-	json_object_foreach((json_t *) keys, key, value) {
+	json_object_foreach ((json_t *) keys, key, value) {
 		r = json_is_string(value)
 			    ? set_one(c, &ch, key, json_string_value(value), e)
-			    : err_set(e, -EINVAL, "%s: not a string; allowed: the value as in a file",
-				      key);
+			    : err_set(e, -EINVAL,
+				      "%s: not a string; allowed: the value as in a file", key);
 		if (r < 0) {
 			break;
 		}

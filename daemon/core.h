@@ -169,7 +169,8 @@ struct journal_record {
 [[nodiscard]] int journal_read(struct manager *m, const char *name, struct journal_record *ret);
 void journal_record_done(struct journal_record *r);
 /** Calls `each` with every name that has a journal. */
-[[nodiscard]] int journal_each(struct manager *m, void (*each)(struct manager *m, const char *name));
+[[nodiscard]] int journal_each(struct manager *m,
+			       void (*each)(struct manager *m, const char *name));
 json_t *exit_to_json(const struct exit_info *x);
 void exit_from_json(struct exit_info *x, const json_t *o);
 

@@ -392,10 +392,10 @@ static const struct row rows[] = {
 
 	{ "vm", "kvm", LOOK(look_kvm), "no VM walls: untrusted contexts are refused" },
 
-	{ "library", "libseccomp", LOOK(look_seccomp), "" },
-	{ "library", "libmicrohttpd", LOOK(look_microhttpd), "" },
-	{ "library", "jansson", LOOK(look_jansson), "" },
-	{ "library", "libsystemd", LOOK(look_systemd), "" },
+	{ "library", "libseccomp", LOOK(look_seccomp), "no wardd: it compiles the filters" },
+	{ "library", "libmicrohttpd", LOOK(look_microhttpd), "no wardd: it serves the API" },
+	{ "library", "jansson", LOOK(look_jansson), "no wardd: it reads and writes JSON" },
+	{ "library", "libsystemd", LOOK(look_systemd), "no wardd: it is the event loop" },
 };
 
 static bool row_present(const struct row *row, struct look *l)

@@ -79,7 +79,7 @@ static void cancel_one(struct context *c, void *arg)
 
 void manager_cancel(struct manager *m, void *arg)
 {
-	registry_each(m, cancel_one, &(struct cancel) { m, arg });
+	registry_each(m, cancel_one, &(struct cancel){ m, arg });
 }
 
 /* --- slots --- */
@@ -126,7 +126,8 @@ void ending_remove_slot(struct manager *m, unsigned slot)
 	(void) sched_slot_kill(m->sched, slot);
 	if (m->dying_count == ARRAY_SIZE(m->dying_slots)) {
 		log_warning("cgroup slot %u: too many slots are dying; the next start of the "
-			    "daemon removes it", slot);
+			    "daemon removes it",
+			    slot);
 		return;
 	}
 	m->dying_slots[m->dying_count++] = slot;
@@ -179,8 +180,9 @@ void ending_bury(struct manager *m, struct seat *s, unsigned slot)
 		ending_remove_slot(m, slot);
 		return;
 	}
-	*b = (struct burial) { m, s, slot, NULL };
-	if (m->closing || sd_event_add_io(m->loop, &b->source, s->pidfd, EPOLLIN, on_buried, b) < 0) {
+	*b = (struct burial){ m, s, slot, NULL };
+	if (m->closing ||
+	    sd_event_add_io(m->loop, &b->source, s->pidfd, EPOLLIN, on_buried, b) < 0) {
 		bury(b);
 	}
 }
@@ -193,7 +195,8 @@ static void read_exit(struct context *c, struct exit_info *x)
 {
 	struct pidfd_exit_info kept = { .mask = PIDFD_INFO_EXIT_BIT };
 	siginfo_t info = {};
-	bool waited = waitid(P_PIDFD, (id_t) c->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid;
+	bool waited =
+		waitid(P_PIDFD, (id_t) c->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid;
 
 	x->known = true;
 	if (journal_status_read(c, &x->code, &x->status) == 0) {
@@ -256,12 +259,12 @@ static void forget_process(struct context *c)
 		ending_remove_slot(c->manager, c->slot);
 	}
 	c->slot = 0;
-	c->id = (struct proc_id) {};
+	c->id = (struct proc_id){};
 }
 
 static void note_start_error(struct context *c, const struct err *e)
 {
-	c->exit = (struct exit_info) { .known = true, .code = CLD_EXITED, .status = 125 };
+	c->exit = (struct exit_info){ .known = true, .code = CLD_EXITED, .status = 125 };
 	(void) snprintf(c->exit.reason, sizeof(c->exit.reason), "start");
 	(void) str_replace(&c->exit.text, e->text);
 	/* the seat went back with its slot and ids: they are not the context's to give back */
@@ -280,7 +283,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 	if (start_error) {
 		note_start_error(c, start_error);
 	} else {
-		c->exit = (struct exit_info) {};
+		c->exit = (struct exit_info){};
 		read_exit(c, &c->exit);
 		explain_exit(c, &c->exit);
 	}
@@ -291,7 +294,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 	if (session) {
 		session_context_ended(session, c, start_error, c->exec_failed);
 	}
-	waiters_call(c, WAITER_START, start_error ? start_error : &(struct err) {});
+	waiters_call(c, WAITER_START, start_error ? start_error : &(struct err){});
 	forget_process(c);
 	(void) fault_point("ending-slot-removed");
 	journal_end(c);
@@ -303,7 +306,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 		(void) snprintf(log, sizeof(log), "%s.log", c->name);
 		(void) unlinkat(m->log_dirfd, log, 0);
 	}
-	waiters_call(c, WAITER_STOP, &(struct err) {}); /* last: a waiter may start it again */
+	waiters_call(c, WAITER_STOP, &(struct err){}); /* last: a waiter may start it again */
 	c->ending = false;
 	if (!c->declared && c->state == LIFE_STOPPED) {
 		registry_remove(m, c);
@@ -321,8 +324,8 @@ static int on_exit_of_one(sd_event_source *source, int fd, uint32_t revents, voi
 
 int ending_watch(struct context *c)
 {
-	return sd_event_add_io(c->manager->loop, &c->exit_source, c->pidfd, EPOLLIN,
-			       on_exit_of_one, c);
+	return sd_event_add_io(c->manager->loop, &c->exit_source, c->pidfd, EPOLLIN, on_exit_of_one,
+			       c);
 }
 
 static int on_out_of_memory(sd_event_source *source, int fd, uint32_t revents, void *userdata)

@@ -77,10 +77,9 @@ static json_t *record_json(const struct context *c, bool ended)
 	}
 	(void) json_object_update_new(
 		o, json_pack("{s:I, s:i, s:I, s:I, s:I, s:b, s:I}", "slot", (json_int_t) c->slot,
-			     "pid", (int) c->id.pid, "start", (json_int_t) c->id.start,
-			     "ids_first", (json_int_t) c->ids_first, "ids_count",
-			     (json_int_t) c->ids_count, "ids_owned", c->ids_owned, "started_us",
-			     (json_int_t) c->started_us));
+			     "pid", (int) c->id.pid, "start", (json_int_t) c->id.start, "ids_first",
+			     (json_int_t) c->ids_first, "ids_count", (json_int_t) c->ids_count,
+			     "ids_owned", c->ids_owned, "started_us", (json_int_t) c->started_us));
 	(void) json_object_set_new(o, "spec", spec_write_json(c->active, false));
 	return o;
 }
@@ -144,8 +143,8 @@ int journal_rewrite(struct context *c, struct err *e)
 	int r;
 
 	journal_name(c->name, "journal", file);
-	if (!text || asprintf(&all, "%sstarted\n%s", text,
-			      c->state == LIFE_FROZEN ? "frozen\n" : "") < 0) {
+	if (!text ||
+	    asprintf(&all, "%sstarted\n%s", text, c->state == LIFE_FROZEN ? "frozen\n" : "") < 0) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
 	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);

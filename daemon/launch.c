@@ -112,9 +112,9 @@ static int compose(struct launch *l, struct err *e)
 	struct context *c = l->context;
 	struct manager *m = c->manager;
 	const struct seat *s = l->seat->seat;
-	struct fs_launch at = {
-		.userns_fd = s->userns_fd, .ids_first = s->ids_first, .ids_count = s->ids_count
-	};
+	struct fs_launch at = { .userns_fd = s->userns_fd,
+				.ids_first = s->ids_first,
+				.ids_count = s->ids_count };
 	int r = steps_init(&l->steps, &l->seat->seat->arena), status;
 
 	if (r < 0) {
@@ -267,7 +267,7 @@ static void started(struct context *c)
 	if (c->session) {
 		session_launch_started(c->session, c);
 	}
-	waiters_call(c, WAITER_START, &(struct err) {});
+	waiters_call(c, WAITER_START, &(struct err){});
 	events_add(c->manager->events, "started", c->name,
 		   json_pack("{s:i}", "pid", (int) c->id.pid));
 }
@@ -313,6 +313,6 @@ int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e
 		fd_close(out);
 		return err_set_errno(e, err, "starting %s: opening its log", c->name);
 	}
-	*ret = (struct context_stdio) { .in = -1, .out = out, .err = err };
+	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
 	return 0;
 }

@@ -75,8 +75,8 @@ const struct life_cell *life_look(enum life_state state, enum life_event event)
 const char *life_state_name(enum life_state state)
 {
 	static const char *const names[] = {
-		[LIFE_STOPPED] = "stopped", [LIFE_STARTING] = "starting",
-		[LIFE_RUNNING] = "running", [LIFE_FROZEN] = "frozen",
+		[LIFE_STOPPED] = "stopped",   [LIFE_STARTING] = "starting",
+		[LIFE_RUNNING] = "running",   [LIFE_FROZEN] = "frozen",
 		[LIFE_STOPPING] = "stopping",
 	};
 	static_assert(sizeof(names) / sizeof(names[0]) == LIFE_STATE_COUNT);

@@ -48,8 +48,9 @@ static json_t *warnings(struct manager *m, struct context *c)
 							       "\"check\" names them"));
 	}
 	if (c->active && c->declared && !c->throwaway && !spec_equal(c->active, c->declared)) {
-		(void) json_array_append_new(
-			list, json_string("its file has changed since it was started"));
+		(void) json_array_append_new(list,
+					     json_string(
+						     "its file has changed since it was started"));
 	}
 	return list;
 }
@@ -84,8 +85,7 @@ json_t *context_summary(struct manager *m, struct context *c)
 
 		sched_slot_path(m->sched, c->slot, path, sizeof(path));
 		(void) json_object_set_new(o, "pid", json_integer(c->id.pid));
-		(void) json_object_set_new(o, "uptime_us",
-					   json_integer((json_int_t) uptime_us(c)));
+		(void) json_object_set_new(o, "uptime_us", json_integer((json_int_t) uptime_us(c)));
 		(void) json_object_set_new(o, "cgroup", json_string(path));
 	}
 	if (s) {

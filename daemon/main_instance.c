@@ -41,7 +41,7 @@ static uint32_t hash(const char *s)
 static int lock_file(int dirfd, const char *name)
 {
 	int fd = sys(openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-	/* A record lock, as flock(2)'s is inherited: seats that die with a daemon would hold it on. */
+	/* A record lock: flock(2)'s is inherited, and dying seats would hold it on. */
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int r = fd < 0 ? fd : sys(fcntl(fd, F_SETLK, &whole));
 	struct stat st;

@@ -36,7 +36,7 @@ static int read_spec(struct context *c, const json_t *o)
 static void read_process(struct context *c, const json_t *head)
 {
 	c->slot = (unsigned) number(head, "slot");
-	c->id = (struct proc_id) { (pid_t) number(head, "pid"), number(head, "start") };
+	c->id = (struct proc_id){ (pid_t) number(head, "pid"), number(head, "start") };
 	c->ids_first = (uint32_t) number(head, "ids_first");
 	c->ids_count = (uint32_t) number(head, "ids_count");
 	c->ids_owned = json_is_true(json_object_get(head, "ids_owned"));
@@ -49,7 +49,7 @@ static void record_end(struct context *c, bool started)
 {
 	struct exit_info *x = &c->exit;
 
-	*x = (struct exit_info) { .known = true, .code = CLD_KILLED, .status = SIGKILL };
+	*x = (struct exit_info){ .known = true, .code = CLD_KILLED, .status = SIGKILL };
 	if (!started) {
 		(void) snprintf(x->reason, sizeof(x->reason), "start");
 		(void) str_replace(&x->text, "the daemon ended while it was starting");
@@ -62,7 +62,7 @@ static void record_end(struct context *c, bool started)
 	}
 	c->slot = 0;
 	c->ids_owned = false;
-	c->id = (struct proc_id) {};
+	c->id = (struct proc_id){};
 	events_add(c->manager->events, started ? "exited" : "failed", c->name,
 		   json_pack("{s:o}", "exit", exit_to_json(x)));
 	journal_end(c);

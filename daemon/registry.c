@@ -134,8 +134,7 @@ static int read_declaration(struct manager *m, const char *name, struct spec **r
 	int r;
 
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
-	if (!s || asprintf(&source, "%s/%s", m->config_dir, file) < 0 ||
-	    spec_init(s, name) < 0) {
+	if (!s || asprintf(&source, "%s/%s", m->config_dir, file) < 0 || spec_init(s, name) < 0) {
 		free(s);
 		return -ENOMEM;
 	}
@@ -241,7 +240,8 @@ void registry_read_config(struct manager *m)
 		char name[SPEC_NAME_MAX + 1];
 		size_t len = strlen(d->d_name);
 
-		if (len <= 4 || len - 4 > SPEC_NAME_MAX || strcmp(d->d_name + len - 4, ".ini") != 0) {
+		if (len <= 4 || len - 4 > SPEC_NAME_MAX ||
+		    strcmp(d->d_name + len - 4, ".ini") != 0) {
 			continue;
 		}
 		(void) snprintf(name, sizeof(name), "%.*s", (int) (len - 4), d->d_name);
@@ -355,7 +355,7 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 		return err_prefix(e, "declaring %s", spec->name);
 	}
 	if (c) {
-		c->declared_mtime = (struct timespec) {};
+		c->declared_mtime = (struct timespec){};
 	}
 	if (!manager_find(m, spec->name)) {
 		return err_set(e, -EIO, "declaring %s: what was written does not read back",

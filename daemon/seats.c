@@ -77,9 +77,9 @@ static int make_seat(struct manager *m, struct parked *p, const struct seat_kind
 		     struct err *e)
 {
 	struct sched_attach attach;
-	struct seat_enter enter = {
-		.enter = enter_slot, .arg = &attach, .loopback = netctl_loopback_up
-	};
+	struct seat_enter enter = { .enter = enter_slot,
+				    .arg = &attach,
+				    .loopback = netctl_loopback_up };
 	int r = sched_slot_open(m->sched, p->slot, &attach, e);
 
 	if (r < 0) {
@@ -137,7 +137,7 @@ static unsigned count_kind(const struct manager *m, const struct seat_kind *kind
 	const struct parked *p;
 	unsigned n = 0;
 
-	LIST_FOREACH(p, &m->pool.list, link) {
+	LIST_FOREACH (p, &m->pool.list, link) {
 		n += !p->claimed_by && same_kind(&p->seat->kind, kind);
 	}
 	return n;
@@ -221,7 +221,7 @@ int seats_take(struct manager *m, const struct seat_kind *kind, struct context *
 
 	remember_kind(&m->pool, kind);
 	refill_soon(m, REFILL_DELAY_US);
-	LIST_FOREACH(p, &m->pool.list, link) {
+	LIST_FOREACH (p, &m->pool.list, link) {
 		if (p->ready && !p->claimed_by && same_kind(&p->seat->kind, kind)) {
 			p->claimed_by = c;
 			*ret = p;

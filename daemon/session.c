@@ -38,8 +38,7 @@ int session_name(struct manager *m, const struct spec *spec, char out[static SPE
 			       spec->name);
 	}
 	if (manager_find(m, spec->name)) {
-		return err_set(e, -EEXIST, "running %s: a context of that name exists",
-			       spec->name);
+		return err_set(e, -EEXIST, "running %s: a context of that name exists", spec->name);
 	}
 	(void) snprintf(out, SPEC_NAME_MAX + 1, "%s", spec->name);
 	return 0;
@@ -54,7 +53,7 @@ static void close_fds(const struct session_request *request)
 
 static struct context_stdio stdio_of(const struct session_request *request)
 {
-	return (struct context_stdio) {
+	return (struct context_stdio){
 		.in = request->fds[0],
 		.out = request->fds[1],
 		.err = request->fds[2],
@@ -144,7 +143,7 @@ int manager_run(struct manager *m, const struct spec *spec, const struct session
 
 void session_launch_started(struct session *s, struct context *c)
 {
-	tell_started(s, c, c->id.pid, false, &(struct err) {});
+	tell_started(s, c, c->id.pid, false, &(struct err){});
 }
 
 void session_launch_terminal(struct session *s, int master_fd)
@@ -203,8 +202,8 @@ static void hang_up_exec(struct session *s)
 	s->events = NULL;
 	(void) proc_pidfd_signal(s->pidfd, SIGHUP);
 	(void) proc_pidfd_signal(s->pidfd, SIGCONT);
-	r = sd_event_add_time_relative(s->manager->loop, &s->timer, CLOCK_MONOTONIC,
-				       HANGUP_WAIT_US, 0, on_hangup_timer, s);
+	r = sd_event_add_time_relative(s->manager->loop, &s->timer, CLOCK_MONOTONIC, HANGUP_WAIT_US,
+				       0, on_hangup_timer, s);
 	if (r < 0) {
 		(void) proc_pidfd_signal(s->pidfd, SIGKILL);
 	}
@@ -232,7 +231,7 @@ static void exec_started(struct session *s)
 
 	s->source = sd_event_source_disable_unref(s->source);
 	s->pidfd = TAKE_FD(s->seat->pidfd);
-	tell_started(s, NULL, s->seat->pid, false, &(struct err) {});
+	tell_started(s, NULL, s->seat->pid, false, &(struct err){});
 	seat_free(s->manager->host, TAKE_PTR(s->seat));
 	r = sd_event_add_io(s->manager->loop, &s->source, s->pidfd, EPOLLIN, on_exec_exit, s);
 	if (r < 0) {

@@ -63,9 +63,9 @@ static int make_sequence(struct context *c)
 	if (s->context.stop_count) {
 		memcpy(sequence, s->context.stop, n * sizeof(*sequence));
 	} else {
-		sequence[0] = (struct spec_stop) { full_init ? init_signal(c) : SIGTERM,
-						   full_init ? INIT_WAIT_US : FAKE_WAIT_US };
-		sequence[1] = (struct spec_stop) { SIGKILL, 0 };
+		sequence[0] = (struct spec_stop){ full_init ? init_signal(c) : SIGTERM,
+						  full_init ? INIT_WAIT_US : FAKE_WAIT_US };
+		sequence[1] = (struct spec_stop){ SIGKILL, 0 };
 	}
 	free(c->stop_sequence);
 	c->stop_sequence = sequence;
@@ -125,7 +125,7 @@ static int on_stop_timer(sd_event_source *source, uint64_t now, void *userdata)
 
 static int answer_later(struct context *c, manager_done done, void *arg)
 {
-	return waiter_add(c, &(struct waiter) { .kind = WAITER_STOP, .done = done, .arg = arg });
+	return waiter_add(c, &(struct waiter){ .kind = WAITER_STOP, .done = done, .arg = arg });
 }
 
 struct answer {
@@ -139,7 +139,7 @@ static int on_answer(sd_event_source *source, void *userdata)
 	struct answer *a = userdata;
 
 	(void) source;
-	a->done(a->arg, &(struct err) {});
+	a->done(a->arg, &(struct err){});
 	sd_event_source_disable_unref(a->source);
 	free(a);
 	return 0;
@@ -154,7 +154,7 @@ static int answer_now(struct manager *m, manager_done done, void *arg)
 	if (!a) {
 		return -ENOMEM;
 	}
-	*a = (struct answer) { .done = done, .arg = arg };
+	*a = (struct answer){ .done = done, .arg = arg };
 	r = sd_event_add_defer(m->loop, &a->source, on_answer, a);
 	if (r < 0) {
 		free(a);
@@ -263,7 +263,7 @@ static int start(struct manager *m, struct context *c, const struct spec *spec, 
 		r = launch_begin(c, &request, e);
 	}
 	if (r >= 0 && done) {
-		(void) waiter_add(c, &(struct waiter) {
+		(void) waiter_add(c, &(struct waiter){
 					     .kind = WAITER_START, .started = done, .arg = arg });
 	}
 	(void) m;

@@ -1,4 +1,4 @@
-/* What runs in the context's process 1: system calls on data prepared in the arena. Private to fs/. */
+/* What runs in the context's process 1: system calls on data prepared in the arena. Private. */
 #pragma once
 
 #include <stdbool.h>

@@ -24,7 +24,7 @@ struct fs_host {
 /** The masking layer for a set of shown paths: kept, or built now. Borrowed, NULL with `e`. */
 const struct mask *host_mask(struct fs_host *h, const struct strv *show, struct err *e);
 
-/** Opens a path of the host (O_PATH | flags) for the key `files.KEY`: symbolic links are the admin's
+/** Opens a path of the host (O_PATH | flags) for the key `files.KEY`: links are the admin's
  * to use, magic ones are refused. @return descriptor or -errno. */
 int host_open(const char *key, const char *path, uint64_t flags, struct err *e);
 /** A detached clone with attributes and (userns_fd >= 0) the context's ids. */

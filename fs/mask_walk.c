@@ -43,7 +43,7 @@ static bool is_dot(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* Appends "/name". @return the length before, or 0 when it does not fit (a path is never 0 long). */
+/* Appends "/name". @return the length before, or 0 when it does not fit (no path is 0 long). */
 static size_t push(struct walk *w, const char *name)
 {
 	size_t len = strlen(w->path), n = strlen(name);

@@ -1,4 +1,4 @@
-/* What this host offers: probed once by the rooms (X_probe), forgeable by tests, printed by doctor. */
+/* What this host offers: probed once (X_probe), forged by tests, printed by doctor. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,13 +22,13 @@ struct facts {
 	} context;
 	struct { /* fs_probe() */
 		bool mount_api; /* open_tree, fsopen, move_mount (5.2) */
-		bool idmap; /* mount_setattr with MOUNT_ATTR_IDMAP on the host root's file system (5.12) */
+		bool idmap; /* MOUNT_ATTR_IDMAP on the host root's file system (5.12) */
 		bool idmap_tmpfs; /* 6.3 */
 		bool idmap_overlay; /* overlay accepts idmapped layers (5.19) */
 		bool overlay;
-		bool detached; /* overlay and open_tree take detached mounts (6.15); else a detour */
+		bool detached; /* overlay takes detached mounts (6.15); else a detour */
 		bool loop;
-		char apart[256]; /* mount points of the host's disks below /, that views lack: "/usr /var" */
+		char apart[256]; /* the host's disks below /, that views lack: "/usr" */
 		bool project_quota; /* of the file system that holds the state directory */
 	} fs;
 	struct { /* sched_probe() */

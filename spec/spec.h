@@ -1,7 +1,7 @@
 /* The door of spec/: what a file or an API call declares about a context. Pure data.
  *
  * The one table of keys (spec/keys.c) drives everything that reads or writes a spec: INI, JSON,
- * `--set`, dumping, messages, ward.ini(5) and completion. A key is in the table only if it works. */
+ * `--set`, dumping, messages, ward.ini(5) and completion. A key is there only if it works. */
 #pragma once
 
 #include <jansson.h>
@@ -76,7 +76,7 @@ struct spec {
 		struct strv command; /* argv */
 		enum spec_init init;
 		char *init_path; /* with SPEC_INIT_PATH */
-		char *user; /* USER[:GROUP], names or numbers, resolved inside the view; NULL = root */
+		char *user; /* USER[:GROUP], resolved inside the view; NULL: root */
 		char *hostname; /* NULL: the name */
 		char *directory; /* working directory, NULL: "/" */
 		struct strv environment; /* NAME=VALUE */
@@ -135,7 +135,7 @@ bool spec_equal(const struct spec *a, const struct spec *b);
 /** [a-z0-9][a-z0-9._-]{0,62} */
 bool spec_name_valid(const char *name);
 
-/** All the errors of one input, in order: "FILE:LINE: SECTION.KEY: what is wrong; what is allowed". */
+/** All errors of one input, in order: "FILE:LINE: SECTION.KEY: what is wrong; what is allowed" */
 struct spec_errors {
 	struct strv lines; /* at most SPEC_ERRORS_MAX and one that says there are more */
 	struct spec_place *places; /* where keys stand: from spec_read_ini() to spec_check() */
@@ -148,7 +148,7 @@ void spec_errors_done(struct spec_errors *e);
 int spec_errors_to_err(const struct spec_errors *errors, struct err *e);
 
 /**
- * Reads an INI text over what `s` has: it must be spec_init()ed before and spec_done() after, either
+ * Reads an INI text over what `s` has: it must be spec_init()ed before, spec_done() after, either
  * way. A repeated key's first line replaces the list. All errors are gathered.
  * @source the name that messages show; @return 0, -EINVAL with errors, -ENOMEM, -EFBIG (longer
  * than SPEC_INI_MAX).

@@ -3,5 +3,5 @@
 
 #include <stddef.h>
 
-/** @return the word nearest to `typed` (NULLs in `words` are skipped), or NULL when none is near. */
+/** @return the word nearest to `typed` (NULLs in `words` are skipped), or NULL. */
 const char *suggest_nearest(const char *typed, const char *const *words, size_t count);

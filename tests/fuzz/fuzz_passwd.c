@@ -11,6 +11,14 @@
 #include "base/mem.h"
 #include "context/user.h"
 
+static bool is_number(const char *text, uint32_t id)
+{
+	char *end;
+	unsigned long long n = strtoull(text, &end, 10);
+
+	return end != text && n == id;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(int truth)
@@ -55,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (user_find(user, passwd_fd, group_fd, &u, &e) == 0) {
 		require(u.uid != UINT32_MAX && u.gid != UINT32_MAX);
 		/* Whoever asks for a number without an entry by that name gets that number. */
-		require(u.name[0] != '\0' || (uint64_t) u.uid == strtoull(user, NULL, 10));
+		require(u.name[0] != '\0' || is_number(user, u.uid));
 		require(u.group_count >= 1 && u.group_count <= USER_GROUPS_MAX + 1);
 		require(memchr(u.name, '\0', sizeof(u.name)) != NULL);
 		require(memchr(u.home, '\0', sizeof(u.home)) != NULL && u.home[0] != '\0');

@@ -17,12 +17,7 @@ figure() {
 		verdict=$(awk -v v="$2" -v a="$3" 'BEGIN { print v + 0 <= a + 0 ? "reached" : "MISSED" }')
 		verdict="aim $3: $verdict"
 	fi
-	printf '  %-58s %9s  %-20s %s\n' "$1" "$2" "$verdict" "${4:-}"
-}
-# higher WHAT VALUE AIM: more is better
-higher() {
-	printf '  %-58s %9s  aim %s: %s\n' "$1" "$2" "$3" \
-		"$(awk -v v="$2" -v a="$3" 'BEGIN { print v + 0 >= a + 0 ? "reached" : "MISSED" }')"
+	printf '  %-58s %9s  %-20s %s\n' "$1" "$2" "$verdict" "${4:-}" | sed 's/ *$//'
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 > 0) printf "%.3f", a / b; else print "-" }'; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }

@@ -5,6 +5,6 @@
 #include "context/plan.h"
 #include "context/seat.h"
 
-/** Appends hostname and time-namespace. */
+/** Appends lock-mounts (for sys-admin inside), hostname and time-namespace. */
 [[nodiscard]] int namespaces_steps(const struct context_plan *p, struct seat_shared *shared,
 				   struct step_list *steps);

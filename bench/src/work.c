@@ -1,7 +1,7 @@
 /* Work to be slowed down: each kind does a fixed amount and prints its own wall time in
  * microseconds, so that how it was started does not count.
  *
- * usage: work cpu | syscall | file DIR | read TREE | fork | exec   [ROUNDS] */
+ * usage: work cpu | syscall | file DIR | read TREE | fork | exec | shell SCRIPT */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -140,12 +140,29 @@ static void work_exec(const char *program)
 	}
 }
 
+/* Any other work: a script, several times. */
+static void work_shell(const char *script)
+{
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = vfork();
+		if (pid == 0) {
+			execl("/bin/sh", "sh", "-c", script, (char *) NULL);
+			_exit(1);
+		}
+		int status = 1;
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+			die("shell");
+		}
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*work)(const char *arg);
 } kinds[] = {
-	{ "cpu", work_cpu },   { "syscall", work_syscall }, { "file", work_file },
-	{ "read", work_read }, { "fork", work_fork },	    { "exec", work_exec },
+	{ "cpu", work_cpu },	 { "syscall", work_syscall }, { "file", work_file },
+	{ "read", work_read },	 { "fork", work_fork },	      { "exec", work_exec },
+	{ "shell", work_shell },
 };
 
 int main(int argc, char **argv)

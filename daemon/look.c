@@ -50,7 +50,7 @@ static json_t *warnings(struct manager *m, struct context *c)
 	if (c->active && c->declared && !c->throwaway && !spec_equal(c->active, c->declared)) {
 		(void) json_array_append_new(list,
 					     json_string(
-						     "its file has changed since it was started"));
+						     "what runs differs from its file"));
 	}
 	return list;
 }

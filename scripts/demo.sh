@@ -62,12 +62,16 @@ inside() { # NAME SCRIPT
 	wardctl exec "$1" -- sh -c "$2" </dev/null 2>&1 | sed 's/^/  /'
 }
 
-before=$(sed 's/^[0-9]* [0-9]* //' /proc/self/mountinfo | sort; ls /sys/fs/cgroup/*/ward 2>/dev/null)
+# mounts, and what has processes of ours: other daemons come and go beside this one
+host() { sed 's/^[0-9]* [0-9]* //' /proc/self/mountinfo | sort; ls -d $cgroups 2>/dev/null; }
+cgroups=''
+before=$(host)
 
 say "A private daemon: its own directories, its own cgroups, its own range of user ids"
 "$wardd" --config-dir "$demo/config" --state-dir "$demo/state" --run-dir "$run" </dev/null >"$demo/log" 2>&1 &
 daemon=$!
 until_ok wardctl list
+cgroups="/sys/fs/cgroup/*/ward/$(sed -n 's/.*ready: \([^,]*\),.*/\1/p' "$demo/log")"
 show wardctl version
 
 say "Two contexts from their files (configs/web.ini, configs/batch.ini)"
@@ -109,7 +113,7 @@ say "Stop everything; the host is as it was"
 show wardctl stop --all
 show wardctl list
 finish
-after=$(sed 's/^[0-9]* [0-9]* //' /proc/self/mountinfo | sort; ls /sys/fs/cgroup/*/ward 2>/dev/null)
+after=$(host)
 if [ "$before" = "$after" ]; then
 	echo "  no mount, no cgroup, no process is left"
 else

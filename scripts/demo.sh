@@ -63,7 +63,7 @@ inside() { # NAME SCRIPT
 }
 
 # mounts, and what has processes of ours: other daemons come and go beside this one
-host() { sed 's/^[0-9]* [0-9]* //' /proc/self/mountinfo | sort; ls -d $cgroups 2>/dev/null; }
+host() { sed 's/^[0-9]* [0-9]* //' /proc/self/mountinfo | sort; [ -z "$cgroups" ] || ls -d $cgroups 2>/dev/null; }
 cgroups=''
 before=$(host)
 

@@ -274,6 +274,7 @@ int main(int argc, char **argv)
 	if (d.options.help || d.options.version)
 		return 0;
 	log_set_level(d.options.log_level);
+	sealed_run(argv);
 	(void) umask(0022);
 	block_signals();
 	raise_limits();

@@ -150,12 +150,14 @@ static int find(const char *what, const char *const *tails, const char *installe
 		char out[static PATH_MAX], struct err *e)
 {
 	char here[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
+	const char *binary = getenv(SEALED_BINARY);
+	ssize_t n = binary ? snprintf(here, sizeof(here), "%s", binary)
+			   : readlink("/proc/self/exe", here, sizeof(here) - 1);
 	char *slash;
 
 	if (out[0])
 		return access(out, R_OK) < 0 ? err_set_errno(e, -errno, "%s %s", what, out) : 0;
-	here[n > 0 ? n : 0] = '\0';
+	here[n > 0 && n < (ssize_t) sizeof(here) ? n : 0] = '\0';
 	slash = strrchr(here, '/');
 	if (slash)
 		*slash = '\0';

@@ -23,3 +23,9 @@ struct options {
  * place, else where they are installed. @return 0 or -ENOENT. */
 [[nodiscard]] int options_find(struct options *o, struct err *e);
 void options_help(void);
+
+/** The environment variable that tells a sealed daemon where its binary lies. */
+#define SEALED_BINARY "WARD_BINARY"
+/** Runs this program again from a read-only mount of its own binary (main_sealed.c); returns in the
+ * program so run, or where the kernel cannot do that. */
+void sealed_run(char **argv);

@@ -39,6 +39,14 @@ variant() { # NAME USER CAPABILITIES IDS
 		>"$WARD_DIR/result.$1-run" 2>&1 </dev/null
 	ctl start "$1" >"$WARD_DIR/result.$1-exec" 2>&1
 	ctl exec "$1" -- /bin/sh -c "$attack" >>"$WARD_DIR/result.$1-exec" 2>&1 </dev/null
+	# while others come in: what enters is the daemon's own image for a moment
+	ctl exec "$1" -- /bin/sh -c '. /srv/told; WATCH_MS=2000 /srv/attack watch-entries' \
+		>"$WARD_DIR/watch.$1" 2>&1 </dev/null &
+	watcher=$!
+	for _ in $(seq 60); do ctl exec "$1" -- /bin/true </dev/null; done
+	wait "$watcher"
+	OUT=$(cat "$WARD_DIR/watch.$1")
+	like "$1: what enters shows nothing of the host" "$OUT" 'refused: [0-9]{2,} processes seen'
 	ctl stop "$1" --timeout 2s >/dev/null 2>&1
 }
 variant root root '' auto

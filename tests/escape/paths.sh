@@ -132,4 +132,7 @@ mkdir "$WARD_DIR/look"
 look=$(unshare -m bash -c 'mount -o loop,ro "$1" "$2" && find "$2" -type c -name node' _ \
 	"$image" "$WARD_DIR/look" 2>&1)
 is "no device lies in the kept upper" "$look" ""
+# what an exec on its way in runs from (CVE-2019-5736), also with ids = none
+sealed=$(python3 -c 'import os, sys; print(bool(os.statvfs(sys.argv[1]).f_flag & os.ST_RDONLY))' "/proc/$DAEMON/exe")
+is "the daemon runs from a read-only mount of its binary" "$sealed" True
 finish

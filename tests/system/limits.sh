@@ -111,6 +111,25 @@ for upper in tmpfs:32M kept:32M; do
 	check "it can be deleted" ctl delete filler
 done
 
+# --- log filler ---
+ini chatty <<-END
+	[context]
+	command = yes a line that is written for ever and ever and ever
+	stop = KILL
+	[memory]
+	limit = 64M
+END
+avail=$(df --output=avail -k "$WARD_DIR" | tail -n 1)
+check "a context that never stops talking starts" ctl start chatty
+sleep 3
+less "the host's disk lost little to its log (KB)" \
+	$((avail - $(df --output=avail -k "$WARD_DIR" | tail -n 1))) 200000
+still_well "log filler" chatty
+like "the end of its log can be read" "$(ctl logs chatty -n 1)" 'a line that is'
+check "it stops" ctl stop chatty
+retry_until 5 test "$(du -k "$WARD_DIR/state/logs/chatty.log" | cut -f1)" -lt 70000
+less "what is kept of its log is bounded (KB)" "$(du -k "$WARD_DIR/state/logs/chatty.log" | cut -f1)" 70000
+
 # --- CPU hog ---
 ini hog <<-END
 	[context]

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/escape/src/attack.h"
@@ -155,14 +156,90 @@ static bool foreign_ids(void)
 	return got(setresuid(200000, 200000, 200000), "setresuid outside of the range");
 }
 
+/* Processes that enter the context are the daemon's own image for a moment. For $WATCH_MS we look
+ * at every process there is, over and over, for a root, a descriptor or a memory of the host. */
+static bool memory_opens(const char *pid)
+{
+	static const char *const files[] = { "mem", "environ", "map_files", "fdinfo" };
+	char path[300], name[32] = "";
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+		if (fd >= 0) {
+			close(fd);
+		}
+		if (n <= 0 || strncmp(name, "wardd", 5) != 0) {
+			return false;
+		}
+		snprintf(path, sizeof(path), "/proc/%s/%s", pid, files[i]);
+		fd = open(path, (i == 0 ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+		if (fd >= 0) {
+			say("%s of a process that is still wardd opens", path);
+			close(fd);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool root_opens(const char *pid)
+{
+	static const char *const links[] = { "root", "cwd",  "fd/3", "fd/4", "fd/5",
+					     "fd/6", "fd/7", "fd/8", "fd/9", "fd/10" };
+	char path[300];
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%s/%s", pid, links[i]);
+		int fd = open(path, O_PATH | O_CLOEXEC);
+		bool host = fd >= 0 && is_host_root(fd);
+		if (fd >= 0) {
+			close(fd);
+		}
+		if (host) {
+			say("%s led to the host's root for a moment", path);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool watch_entries(void)
+{
+	struct timespec now, end;
+	unsigned long rounds = 0, seen = 0;
+	pid_t last = 0;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += atol(told("WATCH_MS")) / 1000;
+	do {
+		DIR *proc = opendir("/proc");
+		struct dirent *d;
+		while (proc != NULL && (d = readdir(proc)) != NULL) {
+			if (d->d_name[0] < '0' || d->d_name[0] > '9') {
+				continue;
+			}
+			if (root_opens(d->d_name) || memory_opens(d->d_name)) {
+				closedir(proc);
+				return true;
+			}
+			pid_t pid = (pid_t) atol(d->d_name);
+			seen += pid > last;
+			last = pid > last ? pid : last;
+		}
+		if (proc != NULL) {
+			closedir(proc);
+		}
+		rounds++;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec ||
+		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	say("%lu processes seen in %lu rounds, none of them open", seen, rounds);
+	return false;
+}
+
 const struct attack process_attacks[] = {
-	{ "trace-host", trace_host, true },
-	{ "signal-host", signal_host, true },
-	{ "signal-all", signal_all, false },
-	{ "setns", setns_host, true },
-	{ "setns-pidfd", setns_by_pidfd, false },
-	{ "trace-init", trace_init, false },
-	{ "host-processes", hidden_processes, true },
-	{ "foreign-ids", foreign_ids, true },
-	{ NULL, NULL, false },
+	{ "trace-host", trace_host, true },	      { "signal-host", signal_host, true },
+	{ "signal-all", signal_all, false },	      { "setns", setns_host, true },
+	{ "setns-pidfd", setns_by_pidfd, false },     { "trace-init", trace_init, false },
+	{ "host-processes", hidden_processes, true }, { "foreign-ids", foreign_ids, true },
+	{ "watch-entries", watch_entries, false },    { NULL, NULL, false },
 };

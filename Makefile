@@ -6,7 +6,7 @@ comma := ,
 # --- Which rooms link into which binary, and with which libraries: the whole truth. ---
 ROOMS         := base spec fs netctl sched context daemon ctl
 wardd_ROOMS   := daemon context fs netctl sched spec base
-wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap -lmount
+wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap
 wardctl_ROOMS := ctl spec base
 # wardctl is static, and is entered before libc starts: `wardctl run` is short (ctl/fast.c).
 wardctl_LIBS  := $(if $(SAN),,-static-pie -Wl$(comma)-e$(comma)fast_entry) \

@@ -11,13 +11,13 @@ build    libc6-dev          file:/usr/include/stdio.h
 build    pkg-config         cmd:pkg-config
 build    libcap-dev         pc:libcap
 build    libseccomp-dev     pc:libseccomp
-build    libmount-dev       pc:mount
 build    libinih-dev        pc:inih
 build    libsystemd-dev     pc:libsystemd
 build    libmicrohttpd-dev  pc:libmicrohttpd
 build    libjansson-dev     pc:jansson
 demo     curl               cmd:curl
 demo     python3            cmd:python3
+demo     procps             cmd:ps
 check    libcmocka-dev      pc:cmocka
 check    clang              cmd:clang
 check    libclang-rt-14-dev file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
@@ -26,6 +26,9 @@ check    clang-format       cmd:clang-format
 check    cppcheck           cmd:cppcheck
 check    universal-ctags    cmd:ctags-universal
 check    jq                 cmd:jq
+check    curl               cmd:curl
+check    python3            cmd:python3
+check    procps             cmd:ps
 check    expect             cmd:expect
 check    tmux               cmd:tmux
 check    libpython3.11-testsuite file:/usr/lib/python3*/test/test_json/__init__.py

@@ -158,25 +158,34 @@ static bool foreign_ids(void)
 
 /* Processes that enter the context are the daemon's own image for a moment. For $WATCH_MS we look
  * at every process there is, over and over, for a root, a descriptor or a memory of the host. */
+static bool still_daemon(const char *pid)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	if (fd >= 0) {
+		close(fd);
+	}
+	return n > 0 && strncmp(name, "wardd", 5) == 0;
+}
+
 static bool memory_opens(const char *pid)
 {
 	static const char *const files[] = { "mem", "environ", "map_files", "fdinfo" };
-	char path[300], name[32] = "";
+	char path[300];
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
-		if (fd >= 0) {
-			close(fd);
-		}
-		if (n <= 0 || strncmp(name, "wardd", 5) != 0) {
+		if (!still_daemon(pid)) {
 			return false;
 		}
 		snprintf(path, sizeof(path), "/proc/%s/%s", pid, files[i]);
-		fd = open(path, (i == 0 ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+		int fd = open(path, (i == 0 ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+		bool through = fd >= 0 && still_daemon(pid); /* it may have become the command */
 		if (fd >= 0) {
-			say("%s of a process that is still wardd opens", path);
 			close(fd);
+		}
+		if (through) {
+			say("%s of a process that is still wardd opens", path);
 			return true;
 		}
 	}

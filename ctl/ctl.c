@@ -11,12 +11,22 @@
 #include "ctl/verbs.h"
 #include "spec/spec.h"
 
+/* Whether the text's first clause says what was done to what: "stopping web: ...". */
+static bool names(const char *text, const char *object)
+{
+	const char *at = object ? strstr(text, object) : NULL;
+
+	return at && at < text + strcspn(text, ":");
+}
+
 static void say(const struct ctl *c, const char *object, const char *text)
 {
 	struct buf b = { 0 };
 
 	buf_puts(&b, "wardctl: ");
-	if (c->verb)
+	if (names(text, object))
+		object = NULL;
+	else if (c->verb)
 		buf_printf(&b, "%s%s", c->verb->name, object ? " " : ": ");
 	if (object) {
 		text_clean(&b, object, strlen(object), false);

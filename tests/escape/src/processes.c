@@ -158,16 +158,24 @@ static bool foreign_ids(void)
 
 /* Processes that enter the context are the daemon's own image for a moment. For $WATCH_MS we look
  * at every process there is, over and over, for a root, a descriptor or a memory of the host. */
+/* The name of a process changes last when it executes, its program first: whoever opened
+ * something before the program changed has opened something of the daemon. */
 static bool still_daemon(const char *pid)
 {
-	char path[64], name[32] = "";
+	char path[64], text[256] = "";
 	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (fd >= 0) {
 		close(fd);
 	}
-	return n > 0 && strncmp(name, "wardd", 5) == 0;
+	if (n <= 0 || strncmp(text, "wardd", 5) != 0) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "/proc/%.20s/exe", pid);
+	n = readlink(path, text, sizeof(text) - 1);
+	return n < 0 ? errno == EACCES || errno == EPERM
+		     : memmem(text, (size_t) n, "wardd", 5) != NULL;
 }
 
 static bool memory_opens(const char *pid)

@@ -34,7 +34,7 @@ int clone_kept(struct fs_host *h, int dirfd, const char *path, uint64_t attrs, i
 
 /** What a root is made of: detached mounts, -1 where there is none. */
 struct root {
-	int hides, mask, lower, upper;
+	int mask, lower, upper;
 	struct stat top, etc; /* the lower / and /etc as they will show; etc.st_mode 0: none */
 };
 
@@ -43,9 +43,6 @@ struct root {
 int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch *at,
 	      struct root *ret, struct err *e);
 void root_done(struct root *l);
-/** Seals a mount of a directory: an overlay that has no upper layer, and so is read-only for
- * whoever may mount. Takes mount_fd. @return a detached mount or -errno. */
-int root_seal(struct fs_host *h, const struct fs_launch *at, int mount_fd, struct err *e);
 
 /** Makes the files of the plan (hostname ...) below dir_fd's "etc". Never follows a link. */
 [[nodiscard]] int root_write_files(const struct fs_plan *p, int dir_fd, const struct stat *etc,

@@ -353,54 +353,6 @@ static int make_layer(struct mask *m, struct err *e)
 	return 0;
 }
 
-/* What a path leads to, as the path from the tree's own root: a detached mount has no other. */
-static int resolve(int tree_fd, const char *path, char *ret, size_t size, struct stat *ret_st)
-{
-	char self[32];
-
-	_cleanup_close_ int fd = path_open_in_root(tree_fd, path, O_PATH);
-	if (fd < 0)
-		return fd;
-	(void) snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(self, ret, size - 1);
-	if (n < 1)
-		return n < 0 ? -errno : -ENOENT;
-	ret[n] = '\0';
-	return ret[0] != '/' || !ret[1] ? -EINVAL : sys(fstat(fd, ret_st));
-}
-
-static int hide_one(struct mask *m, int tree_fd, const char *path)
-{
-	char real[PATH_MAX];
-	struct stat st = {};
-	int r = resolve(tree_fd, path, real, sizeof(real), &st);
-
-	if (r == -ENOENT || r == -ENOTDIR)
-		return 0; /* what is not there needs no hiding */
-	if (r < 0)
-		return r;
-	if (!S_ISDIR(st.st_mode))
-		return mask_whiteout(m, real);
-	r = mask_empty(m, real, 0);
-	return r < 0 ? r : sys(fchmodat(m->fd, real + 1, 0, 0));
-}
-
-int mask_hides(int tree_fd, int plain_fd, const struct strv *paths, struct err *e)
-{
-	struct mask m = { .fd = -1, .root_fd = plain_fd };
-	int r = make_layer(&m, e);
-
-	for (size_t i = 0; r == 0 && i < paths->count; i++) {
-		r = hide_one(&m, tree_fd, paths->items[i]);
-		if (r < 0)
-			r = err_set_errno(e, r, "files.hide \"%s\"", paths->items[i]);
-	}
-	if (r == 0)
-		return m.fd;
-	fd_close(m.fd);
-	return r;
-}
-
 int mask_new(const struct mask_input *in, struct mask **ret, struct err *e)
 {
 	_cleanup_(mask_freep) struct mask *m = calloc(1, sizeof(*m));

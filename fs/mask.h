@@ -15,12 +15,6 @@ struct mask;
 
 /** Walks the host and builds the layer as a frozen tmpfs. @return 0 or -errno. */
 [[nodiscard]] int mask_new(const struct mask_input *in, struct mask **ret, struct err *e);
-/**
- * A layer of its own that hides paths of one view: for contexts that may unmount what is mounted.
- * @tree_fd the tree that shows, detached; @plain_fd the same with the ids that are on disk.
- * @return a detached mount, or -errno.
- */
-int mask_hides(int tree_fd, int plain_fd, const struct strv *paths, struct err *e);
 void mask_free(struct mask *m);
 /** The layer's detached mount, borrowed. */
 int mask_fd(const struct mask *m);

@@ -278,14 +278,11 @@ static int add_mounts(struct fs_plan *p, const struct spec *s)
 		if (!o || !(o->source = strdup(s->files.binds[i].source)))
 			return -ENOMEM;
 		o->flags = s->files.binds[i].writable ? 0 : FS_OP_READ_ONLY;
-		if (p->mounts && !s->files.binds[i].writable)
-			o->flags |= FS_OP_SEALED;
 		p->binds++;
 	}
 	qsort(p->ops + first, p->count - first, sizeof(*p->ops), by_target);
-	unsigned flags = p->mounts && p->mode != SPEC_MODE_READ_WRITE ? FS_OP_SEALED : 0;
 	for (size_t i = 0; i < s->files.hide.count; i++)
-		if (add_flags(p, FS_OP_HIDE, s->files.hide.items[i], flags) < 0)
+		if (!add(p, FS_OP_HIDE, s->files.hide.items[i]))
 			return -ENOMEM;
 	return 0;
 }
@@ -308,12 +305,13 @@ static int add_warnings(struct fs_plan *p, const struct spec *s, const struct fa
 				"host's ids, root's too: keep them where only root may enter, or a "
 				"setuid file made inside is one for the host's users") < 0)
 		return -ENOMEM;
-	if (!p->mounts)
+	/* Elsewhere the mounts are locked (context/namespaces.c). */
+	if (p->idmap || !(s->process.capabilities & CAP_SYS_ADMIN_BIT))
 		return 0;
 	return add_text(p, FS_OP_WARNING, NULL, "%s",
-			"with the capability sys-admin the context may mount and unmount: masks of "
-			"/proc, read-only binds of single files and, in a read-write root, hidden "
-			"paths are then no wall");
+			"with the capability sys-admin and the host's own ids the context may undo "
+			"every mount of its view: masks, read-only binds and hidden paths are then "
+			"no wall");
 }
 
 static int by_text(const void *a, const void *b)
@@ -328,7 +326,6 @@ static int fill(struct fs_plan *p, const struct spec *s, const struct facts *f)
 	p->upper = s->files.upper;
 	p->upper_bytes = s->files.upper_bytes;
 	p->idmap = s->process.ids != SPEC_IDS_NONE;
-	p->mounts = s->process.capabilities & CAP_SYS_ADMIN_BIT;
 	memcpy(p->name, s->name, sizeof(p->name));
 	p->ops = calloc(FS_OPS_MAX, sizeof(*p->ops));
 	if (!p->ops || strv_copy(&p->show, &s->files.show) < 0)

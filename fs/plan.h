@@ -29,7 +29,6 @@ enum fs_op_flag {
 	/** DEV: writable, of its own; SYS: of its own network namespace. */
 	FS_OP_PRIVATE = 4,
 	/** BIND, HIDE: not to be undone by who may mount. */
-	FS_OP_SEALED = 8,
 };
 
 struct fs_op {
@@ -51,7 +50,6 @@ struct fs_plan {
 	enum spec_upper upper; /* with SPEC_MODE_COW */
 	uint64_t upper_bytes;
 	bool idmap;
-	bool mounts; /* the context has sys-admin: what must hold may not be a mere mount */
 	struct strv show; /* sorted */
 	struct fs_op *ops;
 	size_t count, binds;

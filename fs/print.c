@@ -62,7 +62,6 @@ static void print_text(const char *text, struct buf *out)
 static void print_details(const struct fs_plan *p, const struct fs_op *o, struct buf *out)
 {
 	const char *ro = o->flags & FS_OP_READ_ONLY ? " ro" : " rw";
-	const char *sealed = o->flags & FS_OP_SEALED ? " sealed" : "";
 
 	switch (o->kind) {
 	case FS_OP_ROOT:
@@ -97,12 +96,10 @@ static void print_details(const struct fs_plan *p, const struct fs_op *o, struct
 		buf_printf(out, " size=%llu rw nosuid nodev", (unsigned long long) o->bytes);
 		break;
 	case FS_OP_BIND:
-		buf_printf(out, " from %s%s nosuid nodev%s%s", o->source, ro,
-			   p->idmap ? " idmapped" : "", sealed);
+		buf_printf(out, " from %s%s nosuid nodev%s", o->source, ro,
+			   p->idmap ? " idmapped" : "");
 		break;
 	case FS_OP_HIDE:
-		buf_puts(out, sealed);
-		break;
 	case FS_OP_DEVICE:
 	case FS_OP_MASK:
 	case FS_OP_LOCK:

@@ -290,7 +290,6 @@ static int overlay(const struct fs_plan *p, const struct root *l, const struct f
 	(void) snprintf(work, sizeof(work), "/proc/self/fd/%d/work", l->upper);
 	if (!cow)
 		add_layer(lower, l->upper, "/upper");
-	add_layer(lower, l->hides, "");
 	add_layer(lower, l->mask, "");
 	add_layer(lower, l->lower, "");
 
@@ -306,28 +305,12 @@ static int overlay(const struct fs_plan *p, const struct root *l, const struct f
 	return mount_overlay(&request, at, e);
 }
 
-static int sealed(const struct root *l, const struct fs_launch *at, struct err *e)
-{
-	struct mnt_request request = {
-		.type = "overlay",
-		.attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY,
-	};
-	char lower[LAYERS_TEXT_MAX] = "";
-
-	add_layer(lower, l->lower, "");
-	add_layer(lower, l->mask, ""); /* overlay wants two */
-	mnt_option_add(&request, "source", "ward");
-	mnt_option_add(&request, "lowerdir", lower);
-	mnt_option_add(&request, "redirect_dir", "nofollow");
-	return mount_overlay(&request, at, e);
-}
-
-/* Where layers must be attached to be layers, they are for the moment. @p NULL: seal. */
+/* Where layers must be attached to be layers, they are for the moment. */
 static int overlay_in_shop(const struct fs_plan *p, struct fs_host *h, const struct root *l,
 			   const struct fs_launch *at, struct err *e)
 {
-	const int layers[] = { l->hides, l->mask, l->lower, l->upper };
-	static const char *const names[] = { "hides", "mask", "lower", "upper" };
+	const int layers[] = { l->mask, l->lower, l->upper };
+	static const char *const names[] = { "mask", "lower", "upper" };
 	int r = shop_enter(h->shop);
 	if (r < 0)
 		return err_set_errno(e, r, "entering the mount namespace for layers");
@@ -337,46 +320,11 @@ static int overlay_in_shop(const struct fs_plan *p, struct fs_host *h, const str
 	if (r < 0)
 		r = err_set_errno(e, r, "attaching the layers");
 	else
-		r = p ? overlay(p, l, at, e) : sealed(l, at, e);
+		r = overlay(p, l, at, e);
 	for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
 		shop_remove(h->shop, layers[i]);
 	shop_leave(h->shop);
 	return r;
-}
-
-int root_seal(struct fs_host *h, const struct fs_launch *at, int mount_fd, struct err *e)
-{
-	struct root l = { .hides = -1, .lower = mount_fd, .upper = -1 };
-
-	l.mask = clone_kept(h, h->void_fd, "empty", 0, at->userns_fd);
-	int r = l.mask < 0 ? err_set_errno(e, l.mask, "cloning an empty layer")
-			   : overlay_in_shop(NULL, h, &l, at, e);
-	root_done(&l);
-	return r;
-}
-
-/* The paths that no unmounting may bring back. */
-static int hide_layer(const struct fs_plan *p, struct fs_host *h, const struct fs_launch *at,
-		      struct root *l, struct err *e)
-{
-	_cleanup_(strv_done) struct strv paths = {};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < p->count; i++)
-		if (p->ops[i].kind == FS_OP_HIDE && p->ops[i].flags & FS_OP_SEALED)
-			r = strv_add(&paths, p->ops[i].target);
-	if (r < 0 || paths.count == 0)
-		return r < 0 ? err_set_errno(e, r, "listing what is hidden") : 0;
-
-	_cleanup_close_ int dir =
-		p->root == SPEC_ROOT_HOST ? -1 : host_open("root", p->root_path, O_DIRECTORY, e);
-	if (p->root != SPEC_ROOT_HOST && dir < 0)
-		return dir;
-	l->hides = mask_hides(l->lower, dir < 0 ? h->root_fd : dir, &paths, e);
-	if (l->hides < 0)
-		return l->hides;
-	r = mnt_change(l->hides, 0, at->userns_fd);
-	return r < 0 ? err_set_errno(e, r, "id-mapping the layer of hidden paths") : 0;
 }
 
 int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch *at,
@@ -384,21 +332,18 @@ int root_make(const struct fs_plan *p, struct fs_host *h, const struct fs_launch
 {
 	bool plain = p->mode == SPEC_MODE_READ_WRITE;
 
-	*l = (struct root){ .hides = -1, .mask = -1, .lower = -1, .upper = -1 };
+	*l = (struct root){ .mask = -1, .lower = -1, .upper = -1 };
 	int r = p->root == SPEC_ROOT_HOST
 			? host_layers(p, h, at, l, e)
 			: directory_layer(p, at, plain ? MOUNT_ATTR_NODEV : 0, l, e);
 	if (r < 0 || plain)
 		return r < 0 ? r : TAKE_FD(l->lower);
-	r = hide_layer(p, h, at, l, e);
-	if (r == 0)
-		r = top_layer(p, h, at, l, e);
+	r = top_layer(p, h, at, l, e);
 	return r < 0 ? r : overlay_in_shop(p, h, l, at, e);
 }
 
 void root_done(struct root *l)
 {
-	l->hides = fd_close(l->hides);
 	l->mask = fd_close(l->mask);
 	l->lower = fd_close(l->lower);
 	l->upper = fd_close(l->upper);

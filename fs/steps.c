@@ -155,8 +155,6 @@ static int step_bind(struct build *b, const struct fs_op *o)
 	if (o->flags & FS_OP_READ_ONLY)
 		attrs |= MOUNT_ATTR_RDONLY;
 	int fd = clone_mapped(source, "", attrs, b->at->userns_fd);
-	if (fd >= 0 && o->flags & FS_OP_SEALED && S_ISDIR(st.st_mode))
-		return give(b, &s->fd, root_seal(b->h, b->at, fd, b->e));
 	if (fd < 0)
 		return err_set_errno(b->e, fd, "files.bind \"%s\": id-mapping its mount%s",
 				     o->source,
@@ -239,8 +237,8 @@ static int step_op(struct build *b, size_t i)
 		return step_tmpfs(b, o);
 	case FS_OP_BIND:
 		return step_bind(b, o);
-	case FS_OP_HIDE: /* sealed: it lies in a layer */
-		return o->flags & FS_OP_SEALED ? 0 : step_for(b, "hide", o, view_hide);
+	case FS_OP_HIDE:
+		return step_for(b, "hide", o, view_hide);
 	case FS_OP_PIVOT:
 		return step_for(b, "pivot", o, view_pivot);
 	case FS_OP_WARNING:
@@ -258,7 +256,7 @@ static int give_void(struct build *b)
 	bool hides = false;
 
 	for (size_t i = 0; i < b->p->count; i++)
-		hides |= b->p->ops[i].kind == FS_OP_HIDE && !(b->p->ops[i].flags & FS_OP_SEALED);
+		hides |= b->p->ops[i].kind == FS_OP_HIDE;
 	int r = give(b, &v->empty_fd, clone_kept(b->h, b->h->void_fd, "empty", 0, -1));
 	if (r == 0)
 		r = give(b, &v->empty_file_fd, clone_kept(b->h, b->h->void_fd, "file", 0, -1));

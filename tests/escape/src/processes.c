@@ -180,7 +180,7 @@ static bool still_daemon(const char *pid)
 
 static bool memory_opens(const char *pid)
 {
-	static const char *const files[] = { "mem", "environ", "map_files", "fdinfo" };
+	static const char *const files[] = { "mem", "environ", "maps", "fdinfo" };
 	char path[300];
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (!still_daemon(pid)) {

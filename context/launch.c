@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 
 _Noreturn void command_run(struct command *c)
 {
@@ -79,6 +81,24 @@ static int become_init(struct seat_child *c, int status_fd, pid_t command)
 	return (int) sys(syscall(SYS_execveat, init, "", argv, envp, AT_EMPTY_PATH));
 }
 
+/* A command that is over before we get to run again leaves nothing to do for ward-init: we say how
+ * it ended, in ward-init's words, and end likewise. Others may still be there; they die with us. */
+static void end_with_command(struct seat_shared *shared, const struct launch *l, pid_t command)
+{
+	siginfo_t info = { 0 };
+	char text[24];
+	int n;
+
+	if (waitid(P_PID, (id_t) command, &info, WEXITED | WNOHANG) < 0 || info.si_pid != command) {
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%s %d\n",
+		     info.si_code == CLD_EXITED ? "exited" : "killed", info.si_status);
+	shared->init_exec = true;
+	(void) write_all(l->status_fd, text, (size_t) n); /* our own exit is the other witness */
+	_exit(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
+}
+
 static _Noreturn void launch_with_init(struct seat_child *c, struct launch *l)
 {
 	struct seat_shared *shared = c->shared;
@@ -97,6 +117,7 @@ static _Noreturn void launch_with_init(struct seat_child *c, struct launch *l)
 	if (shared->error.code != 0 || !shared->command_exec) {
 		seat_child_fail(shared);
 	}
+	end_with_command(shared, l, pid);
 	r = become_init(c, l->status_fd, pid);
 	shared->init_exec = false;
 	(void) err_set_errno(&shared->error, r, "executing ward-init");

@@ -27,6 +27,12 @@ _Noreturn void seat_child_fail(struct seat_shared *shared)
 	_exit(127);
 }
 
+void seat_ready(struct seat_shared *shared)
+{
+	/* Before 5.14 the pages come one by one, when they are touched. */
+	(void) madvise(shared, SEAT_READY_BYTES, MADV_POPULATE_WRITE);
+}
+
 int seat_child_guard(void)
 {
 	int r = sys(prctl(PR_SET_DUMPABLE, 0));
@@ -169,6 +175,7 @@ static int park(struct seat_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "making namespaces");
 	}
+	seat_ready(c->shared);
 	c->stack = mmap(NULL, SEAT_STACK_BYTES, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (c->stack == MAP_FAILED) {

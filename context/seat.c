@@ -260,7 +260,11 @@ enum seat_event seat_read(struct seat *s, int *ret_fd, struct err *e)
 		return SEAT_TERMINAL;
 	}
 	fd_close(fd);
-	return message == SEAT_MSG_PARKED ? SEAT_PARKED : SEAT_WAIT;
+	if (message != SEAT_MSG_PARKED) {
+		return SEAT_WAIT;
+	}
+	seat_ready(p->shared);
+	return SEAT_PARKED;
 }
 
 bool seat_exec_failed(const struct seat *s)

@@ -15,6 +15,7 @@
 #include "context/context.h"
 
 #define SEAT_ARENA_BYTES (8u << 20) /* virtual; only what is written costs memory */
+#define SEAT_READY_BYTES (48u << 10) /* of them: what a usual launch writes, there when it comes */
 #define SEAT_STACK_BYTES (128u << 10) /* of the process that becomes the command */
 
 enum seat_message { SEAT_MSG_MAPPED = 1, SEAT_MSG_ORDER, SEAT_MSG_PARKED, SEAT_MSG_TERMINAL };
@@ -25,7 +26,7 @@ struct launch;
 struct seat_shared {
 	struct err error; /* written by the child before it gives up */
 	bool exec_failed; /* it was the exec of the command that failed */
-	bool command_exec, init_exec; /* set just before the exec */
+	bool command_exec, init_exec; /* set just before the exec or what stands for it */
 	bool one_exec; /* process 1 itself becomes the command: there is no init_exec */
 	int child_sock; /* the child's number of its end */
 	int timens_fd; /* the child's /proc/self/timens_offsets; -1 without a time namespace */
@@ -51,6 +52,8 @@ struct seat_child {
 
 /** Allocates a seat with its arena and socket. @ret_sock the child's end. */
 [[nodiscard]] int seat_alloc(struct seat_private **ret, int *ret_sock, struct err *e);
+/** Has the beginning of the arena in memory and in the caller's page table: off the start path. */
+void seat_ready(struct seat_shared *shared);
 /** The child's whole life, from the clone on. */
 _Noreturn void seat_child_run(struct seat_child *c);
 /** Runs the order: CHILD steps, the command, process 1. */

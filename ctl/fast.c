@@ -245,7 +245,54 @@ BARE static long dial(const char *path)
 	return fd;
 }
 
-BARE static bool send_request(long fd, const struct text *route, const struct text *body)
+/* As signals_open() in signals.c; but for the outcome nothing depends on it being the same. */
+BARE static long open_signals(uint64_t *ret_mask)
+{
+	static const unsigned char list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
+	struct kernel_sigaction old;
+	uint64_t mask = 0;
+
+	old.handler = NULL;
+
+	for (size_t i = 0; i < sizeof(list); i++)
+		if (call5(SYS_rt_sigaction, list[i], 0, (long) &old, NSIG_BYTES, 0) == 0 &&
+		    old.handler != (void *) SIG_IGN)
+			mask |= UINT64_C(1) << (list[i] - 1);
+	if (call5(SYS_rt_sigprocmask, SIG_BLOCK, (long) &mask, 0, NSIG_BYTES, 0) < 0)
+		return -EINVAL;
+	*ret_mask = mask;
+	return call5(SYS_signalfd4, -1, (long) &mask, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK, 0);
+}
+
+/* Sends data with our standard streams attached to its first byte. */
+BARE static bool send_with_streams(long sock, const char *data, size_t len)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(3 * sizeof(int))];
+	} control;
+	int *fds = (int *) (void *) CMSG_DATA(&control.head);
+	struct iovec io;
+	struct msghdr m;
+
+	io.iov_base = (void *) (uintptr_t) data;
+	io.iov_len = len;
+	control.head.cmsg_len = CMSG_LEN(3 * sizeof(int));
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	for (int i = 0; i < 3; i++)
+		fds[i] = i;
+	m.msg_name = NULL;
+	m.msg_namelen = 0;
+	m.msg_iov = &io;
+	m.msg_iovlen = 1;
+	m.msg_control = &control;
+	m.msg_controllen = sizeof(control);
+	m.msg_flags = 0;
+	return call(SYS_sendmsg, sock, &m, MSG_NOSIGNAL) == (long) len;
+}
+
+BARE static bool send_request(long sock, const struct text *route, const struct text *body)
 {
 	char data[2 * FAST_BUFFER_MAX];
 	struct text t = { data, 0, sizeof(data), false };
@@ -255,12 +302,11 @@ BARE static bool send_request(long fd, const struct text *route, const struct te
 	put(&t, "POST ");
 	put(&t, route->data);
 	put(&t, " HTTP/1.1\r\nHost: ward\r\nConnection: Upgrade\r\nUpgrade: ward\r\n"
-		"Content-Type: application/json\r\nContent-Length: ");
+		"Ward-Streams: 3\r\nContent-Type: application/json\r\nContent-Length: ");
 	put_number(&t, body->len);
 	put(&t, "\r\n\r\n");
 	put(&t, body->data);
-	return !t.full &&
-	       call5(SYS_sendto, fd, (long) data, (long) t.len, MSG_NOSIGNAL, 0) == (long) t.len;
+	return !t.full && send_with_streams(sock, data, t.len);
 }
 
 /* @return whether more came; false at the end, on errors and when there is no room. */
@@ -287,68 +333,24 @@ BARE static bool starts(const char *data, size_t len, const char *with)
 	return true;
 }
 
-/* Whether exactly the head of an upgrade came: taken then. */
+BARE static void drop_front(struct fast *f, size_t n)
+{
+	for (size_t i = n; i < f->len; i++)
+		f->data[i - n] = f->data[i];
+	f->len -= n;
+}
+
+/* Whether the whole head of an upgrade came: taken then; what follows are lines. */
 BARE static bool upgraded(struct fast *f)
 {
-	size_t i = 0;
-
 	if (!starts(f->data, f->len, "HTTP/1.1 101 "))
 		return false;
-	while (i + 4 <= f->len && !starts(f->data + i, f->len - i, "\r\n\r\n"))
-		i++;
-	if (i + 4 != f->len)
-		return false;
-	f->len = 0;
-	return true;
-}
-
-/* As signals_open() in signals.c; but for the outcome nothing depends on it being the same. */
-BARE static long open_signals(void)
-{
-	static const unsigned char list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
-	struct kernel_sigaction old;
-	uint64_t mask = 0;
-
-	old.handler = NULL;
-
-	for (size_t i = 0; i < sizeof(list); i++)
-		if (call5(SYS_rt_sigaction, list[i], 0, (long) &old, NSIG_BYTES, 0) == 0 &&
-		    old.handler != (void *) SIG_IGN)
-			mask |= UINT64_C(1) << (list[i] - 1);
-	if (call5(SYS_rt_sigprocmask, SIG_BLOCK, (long) &mask, 0, NSIG_BYTES, 0) < 0)
-		return -EINVAL;
-	return call5(SYS_signalfd4, -1, (long) &mask, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK, 0);
-}
-
-BARE static bool give_streams(int sock)
-{
-	static const char line[] = "{\"streams\": 3}\n";
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(3 * sizeof(int))];
-	} control;
-	const char *data = line;
-	struct iovec io;
-	int *fds = (int *) (void *) CMSG_DATA(&control.head);
-	struct msghdr m;
-
-	/* Keeps the compiler from loading a ready-made iovec: it would hold a relocated one. */
-	__asm__("" : "+r"(data));
-	io.iov_base = (void *) (uintptr_t) data;
-	io.iov_len = sizeof(line) - 1;
-	control.head.cmsg_len = CMSG_LEN(3 * sizeof(int));
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	for (int i = 0; i < 3; i++)
-		fds[i] = i;
-	m.msg_name = NULL;
-	m.msg_namelen = 0;
-	m.msg_iov = &io;
-	m.msg_iovlen = 1;
-	m.msg_control = &control;
-	m.msg_controllen = sizeof(control);
-	m.msg_flags = 0;
-	return call(SYS_sendmsg, sock, &m, MSG_NOSIGNAL) == (long) sizeof(line) - 1;
+	for (size_t i = 0; i + 4 <= f->len; i++)
+		if (starts(f->data + i, f->len - i, "\r\n\r\n")) {
+			drop_front(f, i + 4);
+			return true;
+		}
+	return false;
 }
 
 BARE static const char *skip(const char *p, const char *end, const char *word)
@@ -394,18 +396,17 @@ BARE static bool take_lines(struct fast *f)
 		if (known)
 			start = i + 1;
 	}
-	for (size_t i = start; i < f->len; i++)
-		f->data[i - start] = f->data[i];
-	f->len -= start;
+	drop_front(f, start);
 	return known;
 }
 
+/* The lines that came already, then those to come. */
 BARE static void wait_end(struct fast *f, long signals)
 {
 	struct pollfd p[2];
 	long n;
 
-	do {
+	while (take_lines(f)) {
 		p[0].fd = f->sock;
 		p[1].fd = (int) signals;
 		p[0].events = p[1].events = POLLIN;
@@ -416,7 +417,21 @@ BARE static void wait_end(struct fast *f, long signals)
 		/* A signal stays where it is: the other side opens a descriptor of its own. */
 		if (n < 0 || p[1].revents || !receive(f))
 			return;
-	} while (take_lines(f));
+	}
+}
+
+/* Sends the request. The command may begin before the reply comes, so signals are its own by then.
+ * @return the descriptor they come from, or -1: nothing was done. */
+BARE static long ask(long sock, const struct text *route, const struct text *body)
+{
+	uint64_t mask = 0;
+	long signals = open_signals(&mask);
+
+	if (signals >= 0 && send_request(sock, route, body))
+		return signals;
+	call(SYS_close, signals, 0, 0);
+	call5(SYS_rt_sigprocmask, SIG_UNBLOCK, (long) &mask, 0, NSIG_BYTES, 0);
+	return -1;
 }
 
 BARE void fast_main(long *stack)
@@ -433,24 +448,21 @@ BARE void fast_main(long *stack)
 	sock = dial(find_socket(envp));
 	if (sock < 0)
 		return;
-	if (!send_request(sock, &route, &body)) {
+	signals = ask(sock, &route, &body);
+	if (signals < 0) {
 		call(SYS_close, sock, 0, 0);
 		return;
 	}
 	f->sock = (int) sock;
 	f->phase = FAST_REPLY;
+	call(SYS_close, 0, 0, 0);
+	call(SYS_close, 1, 0, 0);
 	while (!upgraded(f))
 		if (!starts(f->data, f->len < 13 ? f->len : 13, "HTTP/1.1 101 ") && f->len >= 13)
 			return;
 		else if (!receive(f))
 			return;
-	signals = open_signals();
-	f->phase = FAST_UPGRADED;
-	if (signals < 0 || !give_streams(f->sock))
-		return; /* stream.c gives them, or fails and says why */
 	f->phase = FAST_LINES;
-	call(SYS_close, 0, 0, 0);
-	call(SYS_close, 1, 0, 0);
 	wait_end(f, signals);
 }
 

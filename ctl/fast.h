@@ -7,9 +7,8 @@
 
 enum fast_phase {
 	FAST_NONE, /* it did nothing; all is to be done */
-	FAST_REPLY, /* the request is sent; `data` is what came of the reply's head */
-	FAST_UPGRADED, /* nothing is given yet; `data` is empty */
-	FAST_LINES /* upgraded and streams given; `data` is what came of the daemon's lines */
+	FAST_REPLY, /* request and streams are sent; `data` is what came of the reply's head */
+	FAST_LINES /* upgraded; `data` is what came of the daemon's lines */
 };
 
 struct fast {

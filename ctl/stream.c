@@ -181,14 +181,16 @@ int stream_resume(struct stream *s, struct fast *f, struct err *e)
 
 	init(s, false);
 	s->sock = f->sock;
-	if (f->phase != FAST_REPLY) {
-		s->given = f->phase == FAST_LINES;
+	s->given = true;
+	if (f->phase == FAST_LINES) {
 		s->reply.state = HTTP_UPGRADED;
 		return take_lines(s, f->data, f->len, &none, e);
 	}
 	n = http_reply_feed(&s->reply, f->data, f->len, refusal_piece, s, e);
 	if (n < 0)
 		return (int) n;
+	if (s->reply.state == HTTP_UPGRADED)
+		return take_lines(s, f->data + n, f->len - (size_t) n, &none, e);
 	return await_upgrade(s, e);
 }
 

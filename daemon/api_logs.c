@@ -23,10 +23,26 @@ struct api_log { /* one that is followed */
 	bool ended;
 };
 
+/* Where the first whole line begins: a bounded log (logs.c) starts with a hole. */
+static uint64_t find_first(int fd)
+{
+	off_t at = lseek(fd, 0, SEEK_DATA);
+	char block[BLOCK];
+	const char *newline;
+	ssize_t got;
+
+	if (at <= 0)
+		return 0;
+	got = pread(fd, block, sizeof(block), at);
+	newline = got > 0 ? memchr(block, '\n', (size_t) got) : NULL;
+	return (uint64_t) at + (newline ? (uint64_t) (newline - block) + 1 : 0);
+}
+
 /* Where the last `lines` lines begin. The newline that ends the file begins no line. */
 static uint64_t find_last(int fd, uint64_t size, uint64_t lines)
 {
-	uint64_t floor = size > LAST_BYTES_MAX ? size - LAST_BYTES_MAX : 0;
+	uint64_t first = find_first(fd);
+	uint64_t floor = size > first + LAST_BYTES_MAX ? size - LAST_BYTES_MAX : first;
 	uint64_t at = size;
 	char block[BLOCK];
 
@@ -50,9 +66,10 @@ static uint64_t first_byte(struct http_request *r, int fd)
 {
 	struct stat st;
 
-	if (fd < 0 || !(r->query.given & REQUEST_QUERY_LINES) || fstat(fd, &st) < 0 ||
-	    st.st_size <= 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
 		return 0;
+	if (!(r->query.given & REQUEST_QUERY_LINES))
+		return find_first(fd);
 	return find_last(fd, (uint64_t) st.st_size, r->query.lines);
 }
 

@@ -5,7 +5,8 @@
  *   seats.c     the pool of parked seats          launch.c    spec -> plans -> steps -> running
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
- *   change.c    set                               life.c      what each state permits */
+ *   change.c    set                               life.c      what each state permits
+ *   logs.c      logs stay within bounds */
 #pragma once
 
 #include <sys/queue.h>
@@ -83,17 +84,18 @@ struct context {
 	bool throwaway; /* forgotten when it ends */
 	bool broken; /* its file has errors now: it does not start */
 	bool out_of_memory; /* it was ended for that */
+	bool status_written; /* by process 1 */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
 
 	/* while not stopped */
 	unsigned slot;
 	struct proc_id id;
-	int pidfd, status_fd;
+	int pidfd;
 	uint32_t ids_first, ids_count;
 	bool ids_owned;
 	uint64_t started_us; /* CLOCK_REALTIME */
 	struct launch *launch; /* while starting */
-	sd_event_source *exit_source, *oom_source, *stop_timer;
+	sd_event_source *exit_source, *status_source, *oom_source, *stop_timer;
 	size_t stop_next; /* the next entry of the stop sequence */
 	struct spec_stop *stop_sequence;
 	size_t stop_count;
@@ -108,7 +110,7 @@ struct context {
 struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
-	int config_dirfd, journal_dirfd, log_dirfd;
+	int config_dirfd, journal_dirfd, log_dirfd, logs_fd;
 	struct facts facts;
 	struct fs_host *fs;
 	struct sched_host *sched;
@@ -121,7 +123,10 @@ struct manager {
 	unsigned next_slot, next_run;
 	unsigned dying_slots[64]; /* could not be removed yet */
 	size_t dying_count;
+	sd_event_source *status_watch; /* of RUN/contexts: a command has ended */
+	LIST_HEAD(, burial) burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
+	sd_event_source *logs_grow, *logs_look;
 	bool closing;
 };
 
@@ -156,6 +161,8 @@ void journal_note(struct context *c, const char *fact);
 void journal_end(struct context *c);
 /** Removes everything about a name. */
 void journal_remove(struct manager *m, const char *name);
+/** Opens NAME.status to be watched. @return descriptor or -errno. */
+int journal_status_watch(struct context *c, bool *ret_written);
 /** Makes NAME.status, empty. @return descriptor or -errno. */
 int journal_status_open(struct context *c);
 /** Reads NAME.status. @return 0 with code and status, -ENODATA when nothing was written. */
@@ -173,6 +180,13 @@ void journal_record_done(struct journal_record *r);
 			       void (*each)(struct manager *m, const char *name));
 json_t *exit_to_json(const struct exit_info *x);
 void exit_from_json(struct exit_info *x, const json_t *o);
+
+/* --- logs.c: STATE/logs/NAME.log, bounded --- */
+/** Begins to watch the logs' growth. @return 0 or -errno. */
+[[nodiscard]] int logs_watch(struct manager *m, struct err *e);
+void logs_unwatch(struct manager *m);
+/** Drops the oldest part of a log that is too large. */
+void logs_trim(struct manager *m, const char *name);
 
 /* --- recover.c --- */
 [[nodiscard]] int recover(struct manager *m, struct err *e);
@@ -203,6 +217,10 @@ void launch_free(struct launch *l);
 void ending_watch_memory(struct context *c);
 /** Process 1 is gone (or never was): reads how, cleans up, tells everyone. May free `c`. */
 void ending_finish(struct context *c, const struct err *start_error);
+/** Watches for commands that end. @return 0 or -errno. */
+[[nodiscard]] int ending_init(struct manager *m);
+/** Waits for processes that are dying; nothing may end any more. */
+void ending_done(struct manager *m);
 /** Removes a slot, now or as soon as what is in it has died. */
 void ending_remove_slot(struct manager *m, unsigned slot);
 

@@ -1,9 +1,11 @@
 /* The end of a context: process 1 is gone, so everything in its pid namespace is. Its exit is read,
  * told to whoever waits, and then its cgroup slot, journal and ids are given back. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,20 +145,47 @@ void ending_remove_slot(struct manager *m, unsigned slot)
 	}
 }
 
-/* --- seats that never became a context --- */
+/* --- processes on their way out --- */
 
+/* A seat that never became a context, or process 1 of a context that has ended already. */
 struct burial {
+	LIST_ENTRY(burial) link;
 	struct manager *manager;
-	struct seat *seat;
+	struct seat *seat; /* or NULL: then the next three */
+	int pidfd;
+	uint32_t ids_first, ids_count; /* to be given back; count 0: none */
 	unsigned slot;
 	sd_event_source *source;
 };
 
-static void bury(struct burial *b)
+#define DEATH_WAIT_MS 1000 /* at most, where there is no loop to wait in */
+
+static bool is_dead(int pidfd, int wait_ms)
 {
-	sd_event_source_disable_unref(b->source);
-	seat_free(b->manager->host, b->seat); /* reaps it and gives its ids back */
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return pidfd < 0 || poll(&p, 1, wait_ms) == 1;
+}
+
+static void settle(const struct burial *b)
+{
+	if (b->seat) {
+		seat_free(b->manager->host, b->seat); /* reaps it and gives its ids back */
+	} else if (is_dead(b->pidfd, DEATH_WAIT_MS)) {
+		(void) waitid(P_PIDFD, (id_t) b->pidfd, &(siginfo_t){}, WEXITED | WNOHANG);
+	}
+	fd_close(b->pidfd);
+	if (b->ids_count) {
+		context_ids_release(b->manager->host, b->ids_first, b->ids_count);
+	}
 	ending_remove_slot(b->manager, b->slot);
+}
+
+static void end_burial(struct burial *b)
+{
+	LIST_REMOVE(b, link);
+	sd_event_source_disable_unref(b->source);
+	settle(b);
 	free(b);
 }
 
@@ -165,25 +194,38 @@ static int on_buried(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void) source;
 	(void) fd;
 	(void) revents;
-	bury(userdata);
+	end_burial(userdata);
 	return 0;
 }
 
-/* Killing takes a moment, and freeing a seat waits for it: so wait in the loop, not there. */
-void ending_bury(struct manager *m, struct seat *s, unsigned slot)
+/* Settles it now if `pidfd` is dead, else from the loop: dying takes a moment. */
+static void bury(const struct burial *what, int pidfd)
 {
-	struct burial *b = calloc(1, sizeof(*b));
+	struct manager *m = what->manager;
+	struct burial *b = m->closing || is_dead(pidfd, 0) ? NULL : malloc(sizeof(*b));
 
-	(void) proc_pidfd_signal(s->pidfd, SIGKILL);
 	if (!b) {
-		seat_free(m->host, s);
-		ending_remove_slot(m, slot);
+		settle(what);
 		return;
 	}
-	*b = (struct burial){ m, s, slot, NULL };
-	if (m->closing ||
-	    sd_event_add_io(m->loop, &b->source, s->pidfd, EPOLLIN, on_buried, b) < 0) {
-		bury(b);
+	*b = *what;
+	LIST_INSERT_HEAD(&m->burials, b, link);
+	if (sd_event_add_io(m->loop, &b->source, pidfd, EPOLLIN, on_buried, b) < 0) {
+		end_burial(b);
+	}
+}
+
+void ending_bury(struct manager *m, struct seat *s, unsigned slot)
+{
+	(void) proc_pidfd_signal(s->pidfd, SIGKILL);
+	bury(&(struct burial){ .manager = m, .seat = s, .pidfd = -1, .slot = slot }, s->pidfd);
+}
+
+void ending_done(struct manager *m)
+{
+	m->status_watch = sd_event_source_disable_unref(m->status_watch);
+	while (!LIST_EMPTY(&m->burials)) {
+		end_burial(LIST_FIRST(&m->burials));
 	}
 }
 
@@ -245,19 +287,25 @@ static void explain_exit(struct context *c, struct exit_info *x)
 
 static void forget_process(struct context *c)
 {
+	struct burial b = { .manager = c->manager, .slot = c->slot };
+
 	sd_event_source_disable_unref(TAKE_PTR(c->exit_source));
+	sd_event_source_disable_unref(TAKE_PTR(c->status_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->oom_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
-	c->pidfd = fd_close(c->pidfd);
 	free(TAKE_PTR(c->stop_sequence));
 	c->stop_count = c->stop_next = 0;
-	if (c->slot && c->ids_owned) {
-		context_ids_release(c->manager->host, c->ids_first, c->ids_count);
+	b.pidfd = TAKE_FD(c->pidfd);
+	if (c->ids_owned) {
+		b.ids_first = c->ids_first;
+		b.ids_count = c->ids_count;
+	}
+	if (c->slot) {
+		bury(&b, b.pidfd);
+	} else {
+		fd_close(b.pidfd);
 	}
 	c->ids_owned = false;
-	if (c->slot) {
-		ending_remove_slot(c->manager, c->slot);
-	}
 	c->slot = 0;
 	c->id = (struct proc_id){};
 }
@@ -300,6 +348,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 	journal_end(c);
 	(void) fault_point("ending-journaled");
 	spec_freep(&c->active);
+	logs_trim(m, c->name);
 	if (c->throwaway) {
 		char log[SPEC_NAME_MAX + 8];
 
@@ -322,10 +371,65 @@ static int on_exit_of_one(sd_event_source *source, int fd, uint32_t revents, voi
 	return 0;
 }
 
+/* A command that somebody waits for has ended when its status is written, not when the kernel has
+ * taken all of its context apart; the rest is buried. Not so where what is left may be in the way
+ * of the next start, or of whoever wants it stopped. */
+static bool ends_with_command(const struct context *c)
+{
+	const struct spec *s = c->active;
+
+	return c->session && c->throwaway && c->state == LIFE_RUNNING &&
+	       !(s->files.mode == SPEC_MODE_COW && s->files.upper == SPEC_UPPER_KEPT);
+}
+
+static int on_status_there(sd_event_source *source, void *userdata)
+{
+	struct context *c = userdata;
+	int code, status;
+
+	(void) source;
+	if (ends_with_command(c) && journal_status_read(c, &code, &status) == 0) {
+		ending_finish(c, NULL);
+	}
+	return 0;
+}
+
+/* A file in RUN/contexts was written to; our own journals are there as well. */
+static int on_written(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+	char name[SPEC_NAME_MAX + 16];
+	const char *suffix = event->len ? strrchr(event->name, '.') : NULL;
+	struct context *c;
+
+	if (!suffix || !str_equal(suffix, ".status")) {
+		return 0;
+	}
+	(void) snprintf(name, sizeof(name), "%.*s", (int) (suffix - event->name), event->name);
+	c = registry_lookup(userdata, name);
+	if (!c) {
+		return 0;
+	}
+	c->status_written = true;
+	return c->exit_source ? on_status_there(source, c) : 0;
+}
+
+int ending_init(struct manager *m)
+{
+	/* One watch for all: the last one that goes takes the inotify instance with it, and that
+	 * takes the kernel some 10 ms. */
+	return sd_event_add_inotify_fd(m->loop, &m->status_watch, m->journal_dirfd, IN_MODIFY,
+				       on_written, m);
+}
+
 int ending_watch(struct context *c)
 {
-	return sd_event_add_io(c->manager->loop, &c->exit_source, c->pidfd, EPOLLIN, on_exit_of_one,
-			       c);
+	sd_event *loop = c->manager->loop;
+	int r = sd_event_add_io(loop, &c->exit_source, c->pidfd, EPOLLIN, on_exit_of_one, c);
+
+	if (r >= 0 && c->status_written) { /* it was faster than the news of its start */
+		r = sd_event_add_defer(loop, &c->status_source, on_status_there, c);
+	}
+	return r;
 }
 
 static int on_out_of_memory(sd_event_source *source, int fd, uint32_t revents, void *userdata)

@@ -198,6 +198,23 @@ int journal_status_open(struct context *c)
 			  O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
 }
 
+int journal_status_watch(struct context *c, bool *ret_written)
+{
+	char file[SPEC_NAME_MAX + 16];
+	struct stat st;
+	int fd, r;
+
+	journal_name(c->name, "status", file);
+	fd = sys(openat(c->manager->journal_dirfd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+	r = fd < 0 ? fd : sys(fstat(fd, &st));
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	*ret_written = st.st_size > 0;
+	return fd;
+}
+
 int journal_status_read(struct context *c, int *ret_code, int *ret_status)
 {
 	_cleanup_free_ char *text = NULL;

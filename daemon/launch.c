@@ -206,7 +206,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	l->io = request->io;
 	c->launch = l;
 	c->throwaway = request->throwaway;
-	c->exec_failed = c->out_of_memory = false;
+	c->exec_failed = c->out_of_memory = c->status_written = false;
 	context_enter(c, LIFE_START);
 	r = prepare(l, request, e);
 	if (r < 0) {

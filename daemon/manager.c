@@ -133,7 +133,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	if (!m) {
 		return err_set(e, -ENOMEM, "starting: out of memory");
 	}
-	m->config_dirfd = m->journal_dirfd = m->log_dirfd = -1;
+	m->config_dirfd = m->journal_dirfd = m->log_dirfd = m->logs_fd = -1;
 	m->loop = sd_event_ref(loop);
 	m->pool.target = config->seats;
 	m->next_slot = 1;
@@ -144,10 +144,19 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 		r = open_rooms(m, config, e);
 	}
 	if (r >= 0) {
+		r = ending_init(m);
+		if (r < 0) {
+			(void) err_set_errno(e, r, "watching %s/contexts", m->run_dir);
+		}
+	}
+	if (r >= 0) {
 		r = recover(m, e);
 	}
 	if (r >= 0) {
 		r = watch_host_first(m, e);
+	}
+	if (r >= 0) {
+		r = logs_watch(m, e);
 	}
 	if (r < 0) {
 		manager_free(m);
@@ -165,8 +174,10 @@ void manager_free(struct manager *m)
 		return;
 	}
 	m->closing = true;
+	logs_unwatch(m);
 	registry_done(m); /* launches under way give their seats back */
 	seats_done(m);
+	ending_done(m);
 	sd_event_source_disable_unref(m->dying_timer);
 	sd_event_source_disable_unref(m->host_watch);
 	sd_event_source_disable_unref(m->host_settled);

@@ -61,7 +61,7 @@ struct context *registry_add(struct manager *m, const char *name)
 		return NULL;
 	}
 	c->manager = m;
-	c->pidfd = c->status_fd = -1;
+	c->pidfd = -1;
 	STAILQ_INIT(&c->waiters);
 	(void) snprintf(c->name, sizeof(c->name), "%s", name);
 	if (!tsearch(c, &m->by_name, by_name)) {
@@ -82,10 +82,10 @@ static void context_free(struct context *c)
 	}
 	launch_free(c->launch);
 	sd_event_source_disable_unref(c->exit_source);
+	sd_event_source_disable_unref(c->status_source);
 	sd_event_source_disable_unref(c->oom_source);
 	sd_event_source_disable_unref(c->stop_timer);
 	fd_close(c->pidfd);
-	fd_close(c->status_fd);
 	spec_freep(&c->declared);
 	spec_freep(&c->active);
 	free(c->stop_sequence);

@@ -44,12 +44,28 @@ const struct fs_proc_rule fs_proc_rules[] = {
 	{ NULL, FS_OP_MASK, false, false },
 };
 
+/* Grows by doubling: most plans are short, and a start must not touch memory it does not need. */
+static int make_room(struct fs_plan *p)
+{
+	size_t max = p->max ? 2 * p->max : 64;
+
+	if (p->count < p->max)
+		return 0;
+	if (p->count >= FS_OPS_MAX)
+		return -E2BIG;
+	struct fs_op *ops = reallocarray(p->ops, max, sizeof(*ops));
+	if (!ops)
+		return -ENOMEM;
+	p->ops = ops;
+	p->max = max;
+	return 0;
+}
+
 static struct fs_op *add(struct fs_plan *p, enum fs_op_kind kind, const char *target)
 {
-	struct fs_op *o = p->count < FS_OPS_MAX ? &p->ops[p->count] : NULL;
-
-	if (!o)
+	if (make_room(p) < 0)
 		return NULL;
+	struct fs_op *o = &p->ops[p->count];
 	*o = (struct fs_op){ .kind = kind };
 	if (target && !(o->target = strdup(target)))
 		return NULL;
@@ -327,8 +343,7 @@ static int fill(struct fs_plan *p, const struct spec *s, const struct facts *f)
 	p->upper_bytes = s->files.upper_bytes;
 	p->idmap = s->process.ids != SPEC_IDS_NONE;
 	memcpy(p->name, s->name, sizeof(p->name));
-	p->ops = calloc(FS_OPS_MAX, sizeof(*p->ops));
-	if (!p->ops || strv_copy(&p->show, &s->files.show) < 0)
+	if (strv_copy(&p->show, &s->files.show) < 0)
 		return -ENOMEM;
 	if (p->show.count)
 		qsort(p->show.items, p->show.count, sizeof(char *), by_text);

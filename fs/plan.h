@@ -52,7 +52,7 @@ struct fs_plan {
 	bool idmap;
 	struct strv show; /* sorted */
 	struct fs_op *ops;
-	size_t count, binds;
+	size_t count, max, binds; /* max: that `ops` has room for */
 };
 
 /** One path below /proc that is masked or locked, and what protects it without us. */

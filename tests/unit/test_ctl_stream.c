@@ -162,17 +162,16 @@ static void the_fast_path_is_taken_up(void **state)
 		enum fast_phase phase;
 		const char *data;
 		int result;
-		bool given, done;
+		bool done;
 	} rows[] = {
-		{ FAST_REPLY, "HTTP/1.1 101 x\r\n\r\n", 0, false, false },
-		{ FAST_REPLY, "HTTP/1.1 101 x\r\n\r\n{\"event\": \"error\"}\n", 0, false, false },
-		{ FAST_REPLY, "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}", -EPERM, false,
-		  false },
-		{ FAST_REPLY, "HTTP/9", -ECONNRESET, false, false },
-		{ FAST_UPGRADED, "", 0, false, false },
-		{ FAST_LINES, "{\"event\": \"star", 0, true, false },
-		{ FAST_LINES, "{\"event\": \"exit\", \"signal\": 9}\n", 0, true, true },
-		{ FAST_LINES, "junk\n", -EPROTO, true, false },
+		{ FAST_REPLY, "HTTP/1.1 101 x\r\n\r\n", 0, false },
+		{ FAST_REPLY, "HTTP/1.1 101 x\r\n\r\n{\"event\": \"error\"}\n", 0, true },
+		{ FAST_REPLY, "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}", -EPERM, false },
+		{ FAST_REPLY, "HTTP/9", -ECONNRESET, false },
+		{ FAST_LINES, "", 0, false },
+		{ FAST_LINES, "{\"event\": \"star", 0, false },
+		{ FAST_LINES, "{\"event\": \"exit\", \"signal\": 9}\n", 0, true },
+		{ FAST_LINES, "junk\n", -EPROTO, false },
 	};
 
 	(void) state;
@@ -187,7 +186,7 @@ static void the_fast_path_is_taken_up(void **state)
 		f.sock = pair[0];
 		close(pair[1]);
 		assert_int_equal(stream_resume(&s, &f, &e), rows[i].result);
-		assert_int_equal(s.given, rows[i].given);
+		assert_true(s.given);
 		assert_int_equal(s.done, rows[i].done);
 		stream_done(&s);
 	}

@@ -400,7 +400,8 @@ static const struct row rows[] = {
 		.fallback = "none",
 		.allowed = "none, private, host",
 		.help = "The network seen: none or private (a stack of its own that has loopback "
-			"only), or the host's, unconfined.",
+			"only), or the host's, unconfined; ports below 1024 of the host's then "
+			"need `ids = none`.",
 	},
 };
 static_assert(ARRAY_SIZE(rows) <= ROW_COUNT_MAX);

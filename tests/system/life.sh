@@ -128,7 +128,8 @@ ini bare <<-END
 	stop = KILL
 END
 check "init = none starts" ctl start bare
-check "the command itself is process 1" retry_until 3 grep -qx 1 <(ctl logs bare)
+says_one() { ctl logs bare | grep -qx 1; }
+check "the command itself is process 1" retry_until 5 says_one
 check "and stops" ctl stop bare
 ini orphans <<-END
 	[context]

@@ -116,7 +116,7 @@ static void add_remark(struct table *t, const json_t *o)
 	buf_done(&b);
 }
 
-static void add_context(struct table *t, const json_t *o, const json_t *stats)
+static void add_context(struct table *t, const json_t *o)
 {
 	uint64_t n;
 
@@ -130,40 +130,20 @@ static void add_context(struct table *t, const json_t *o, const json_t *stats)
 		table_add(t, "");
 	else
 		look_add_age(t, o, "uptime_us");
-	look_add_bytes(t, stats, "memory_bytes");
-	look_add_number(t, stats, "pids");
+	look_add_bytes(t, o, "memory_bytes");
+	look_add_number(t, o, "pids");
 	add_remark(t, o);
-}
-
-/* {"NAME": stats}, so that a thousand contexts are joined in linear time. */
-static json_t *stats_by_name(const json_t *stats)
-{
-	json_t *map = json_object(), *o;
-	size_t i;
-
-	json_array_foreach (stats, i, o)
-		(void) json_object_set(map, js_text(o, "name"), o);
-	return map;
 }
 
 static int list_table(const struct ctl *c, const json_t *list)
 {
-	struct client client = CLIENT_INIT;
-	struct err e = { 0 };
 	struct table t;
-	json_t *stats = NULL, *map, *o;
+	json_t *o;
 	size_t i;
 
-	/* Figures are a service: without them there is still a list. */
-	if (client_call(&client, c, "GET", "/v1/stats", NULL, &stats, &e) < 0)
-		ctl_warn(c, NULL, e.text);
-	client_close(&client);
-	map = stats_by_name(stats);
 	table_init(&t, list_columns, ARRAY_SIZE(list_columns));
 	json_array_foreach (list, i, o)
-		add_context(&t, o, json_object_get(map, js_text(o, "name")));
-	json_decref(map);
-	json_decref(stats);
+		add_context(&t, o);
 	return look_print(c, &t);
 }
 
@@ -186,7 +166,7 @@ static int list_names(const struct ctl *c, const json_t *list)
 int verb_list(const struct ctl *c)
 {
 	int r;
-	json_t *list = look_get(c, "/v1/contexts", NULL, &r);
+	json_t *list = look_get(c, "/v1/contexts?usage=1", NULL, &r);
 
 	if (!list)
 		return r;

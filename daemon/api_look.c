@@ -21,25 +21,39 @@ void api_host(struct http_request *r)
 
 	(void) snprintf(kernel, sizeof(kernel), "%u.%u", f->kernel.major, f->kernel.minor);
 	http_reply_json(r, 200,
-			json_pack("{s:o, s:s, s:i}", "features", doctor_report(f), "kernel",
-				  kernel, "cpus", (int) f->cpus));
+			json_pack("{s:o, s:s, s:i}", "features", doctor_report(f), "kernel", kernel,
+				  "cpus", (int) f->cpus));
 }
 
 struct listing {
 	struct manager *manager;
 	json_t *array;
+	bool usage;
 };
+
+static void add_usage(struct manager *m, struct context *c, json_t *o)
+{
+	uint64_t memory, pids;
+
+	if (o && context_usage(m, c, &memory, &pids) >= 0) {
+		(void) json_object_set_new(o, "memory_bytes", json_integer((json_int_t) memory));
+		(void) json_object_set_new(o, "pids", json_integer((json_int_t) pids));
+	}
+}
 
 static void list_one(struct context *c, void *arg)
 {
 	struct listing *l = arg;
+	json_t *o = context_summary(l->manager, c);
 
-	(void) json_array_append_new(l->array, context_summary(l->manager, c));
+	if (l->usage)
+		add_usage(l->manager, c, o);
+	(void) json_array_append_new(l->array, o);
 }
 
 void api_list(struct http_request *r)
 {
-	struct listing l = { api_of(r)->manager, json_array() };
+	struct listing l = { api_of(r)->manager, json_array(), r->query.usage };
 
 	if (l.array)
 		manager_each(l.manager, list_one, &l);

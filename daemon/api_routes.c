@@ -12,7 +12,7 @@
 const struct http_route api_routes[] = {
 	{ "GET", "/v1/version", api_version, NONE, ROOT, 0 },
 	{ "GET", "/v1/host", api_host, NONE, ROOT, 0 },
-	{ "GET", "/v1/contexts", api_list, NONE, ROOT, 0 },
+	{ "GET", "/v1/contexts", api_list, NONE, ROOT, REQUEST_QUERY_USAGE },
 	{ "POST", "/v1/contexts", api_declare, NEEDED, ROOT, REQUEST_QUERY_REPLACE },
 	{ "GET", C, api_show, NONE, ROOT, REQUEST_QUERY_FULL },
 	{ "DELETE", C, api_delete, NONE, ROOT, 0 },

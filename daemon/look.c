@@ -107,6 +107,11 @@ int context_stats(struct manager *m, struct context *c, struct sched_stats *ret)
 	return c->id.pid ? sched_slot_stats(m->sched, c->slot, ret) : -ESRCH;
 }
 
+int context_usage(struct manager *m, struct context *c, uint64_t *ret_memory, uint64_t *ret_pids)
+{
+	return c->id.pid ? sched_slot_usage(m->sched, c->slot, ret_memory, ret_pids) : -ESRCH;
+}
+
 /* The n-th (from 1) blank-separated number after `key` in /proc/PID/status; -1 when missing. */
 static long long status_field(const char *status, const char *key, unsigned n)
 {

@@ -59,6 +59,9 @@ const struct spec *context_spec(const struct context *c);
 const char *context_name(const struct context *c);
 /** @return 0, or -ESRCH when it does not run. */
 [[nodiscard]] int context_stats(struct manager *m, struct context *c, struct sched_stats *ret);
+/** The two figures of a list: bytes of memory, processes and threads. @return 0 or -ESRCH. */
+[[nodiscard]] int context_usage(struct manager *m, struct context *c, uint64_t *ret_memory,
+				uint64_t *ret_pids);
 /** [{"pid": host pid, "inner": pid inside, "user": uid inside, "state": "S", "cpu_us", "rss_bytes",
  *  "command"}]. @return new reference or NULL with `e`. */
 json_t *context_processes(struct manager *m, struct context *c, struct err *e);

@@ -431,6 +431,7 @@ int request_query_add(struct request_query *q, unsigned allowed, const char *nam
 		{ "replace", REQUEST_QUERY_REPLACE, offsetof(struct request_query, replace), 1,
 		  true },
 		{ "full", REQUEST_QUERY_FULL, offsetof(struct request_query, full), 1, true },
+		{ "usage", REQUEST_QUERY_USAGE, offsetof(struct request_query, usage), 1, true },
 		{ "runtime", REQUEST_QUERY_RUNTIME, offsetof(struct request_query, runtime), 1,
 		  true },
 		{ "follow", REQUEST_QUERY_FOLLOW, offsetof(struct request_query, follow), 1, true },

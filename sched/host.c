@@ -1,8 +1,8 @@
 /* Opens the hierarchies and makes the daemon's directory in each.
  *
- * On v1 it lies at ROOT/ward/INSTANCE. On v2 a daemon that runs in a delegated unit builds below
- * its own cgroup, after moving itself to the leaf "supervisor": a cgroup that hands controllers
- * to its children may hold no process. Only hierarchies that something needs are used: each costs
+ * On v1 it lies at ROOT/ward/INSTANCE. On v2 a daemon that runs in the leaf "supervisor" of a
+ * delegated unit builds beside that leaf: a cgroup that hands controllers to its children may hold
+ * no process. At the top of a container's namespace it moves itself there. Only hierarchies that something needs are used: each costs
  * a directory per slot and a write per attached process. With cgroup2 mounted (even without
  * controllers) freezing, killing, CPU time and devices need no v1 hierarchy. */
 #include "sched/host.h"
@@ -60,26 +60,26 @@ static bool is_true_root(int fd)
 	return faccessat(fd, "cgroup.type", F_OK, 0) < 0;
 }
 
-/* The cgroup below which contexts are made: ours if it was delegated, else the mount's top. */
+/* The cgroup below which contexts are made: that of our unit if it was delegated and we were put
+ * into its leaf (systemd 254's DelegateSubgroup=), else the mount's top. An older systemd puts a
+ * unit's process into the unit's own cgroup; with controllers handed on to contexts that live
+ * there the kernel refuses this, and a daemon could not be started again beside them. */
 static int open_unified_top(struct sched_host *h, const struct cg_hierarchy *c, int mount)
 {
+	_cleanup_close_ int fd = -1;
 	char own[CG_PATH_MAX];
 	char *slash;
-	int fd;
 
 	(void) snprintf(own, sizeof(own), "%s", c->own);
 	slash = strrchr(own, '/');
-	if (slash != NULL && strcmp(slash + 1, SUPERVISOR) == 0)
+	if (slash != NULL && strcmp(slash + 1, SUPERVISOR) == 0) {
 		*slash = '\0';
-	if (own[0] == '\0' || own[1] == '\0')
-		return sys(fcntl(mount, F_DUPFD_CLOEXEC, 3));
-	fd = open_dir(mount, own + 1);
-	if (fd >= 0 && is_delegated(fd)) {
-		(void) snprintf(h->below, sizeof(h->below), "%s", own);
-		return fd;
+		fd = own[0] != '\0' ? open_dir(mount, own + 1) : -1;
 	}
-	(void) fd_close(fd);
-	return sys(fcntl(mount, F_DUPFD_CLOEXEC, 3));
+	if (fd < 0 || !is_delegated(fd))
+		return sys(fcntl(mount, F_DUPFD_CLOEXEC, 3));
+	(void) snprintf(h->below, sizeof(h->below), "%s", own);
+	return TAKE_FD(fd);
 }
 
 static int open_mount(const struct cg_hierarchy *c)

@@ -120,4 +120,7 @@ struct sched_stats {
 	size_t io_count;
 	bool frozen;
 };
+/** Only memory_bytes and pids: for lists of many. */
+[[nodiscard]] int sched_slot_usage(struct sched_host *h, unsigned slot, uint64_t *ret_memory,
+				   uint64_t *ret_pids);
 [[nodiscard]] int sched_slot_stats(struct sched_host *h, unsigned slot, struct sched_stats *ret);

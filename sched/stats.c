@@ -229,6 +229,21 @@ static bool read_frozen(const struct sched_host *h, unsigned slot)
 	       strncmp(text, "FROZEN", 6) == 0;
 }
 
+int sched_slot_usage(struct sched_host *h, unsigned slot, uint64_t *ret_memory, uint64_t *ret_pids)
+{
+	const struct cg_tree *memory = host_tree(h, CG_MEMORY), *pids = host_tree(h, CG_PIDS);
+	uint64_t bytes = 0, count = 0;
+
+	if (memory != NULL)
+		number(memory, slot, memory->unified ? "memory.current" : "memory.usage_in_bytes",
+		       &bytes);
+	if (pids != NULL)
+		number(pids, slot, "pids.current", &count);
+	*ret_memory = bytes;
+	*ret_pids = count;
+	return 0;
+}
+
 int sched_slot_stats(struct sched_host *h, unsigned slot, struct sched_stats *ret)
 {
 	const struct cg_tree *t;

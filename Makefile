@@ -190,6 +190,11 @@ deps: ## install by apt what is missing, for building, checking and measuring
 check: ## build everything, run every test; the last line counts them
 	$(Q)scripts/deps.sh build demo check
 	$(Q)tests/run
+lab: ## the system tests on a host with cgroup v2 alone: a VM, made and booted (QEMU); minutes
+	-$(Q)scripts/deps.sh build demo lab
+	$(Q)$(MAKE) --no-print-directory all attack
+	$(Q)$(MAKE) --no-print-directory FAULTS=1 all
+	$(Q)tests/run tests/lab/run
 demo: ## ten minutes of Ward in one: a private daemon, contexts, everything removed again
 	$(Q)scripts/deps.sh build demo
 	$(Q)$(MAKE) --no-print-directory all
@@ -210,8 +215,8 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	$(Q)rm -rf build
 
-.PHONY: all attack bench check clean demo deps docs format fuzz fuzz-link fuzz-targets help install lint print-lint \
-	uninstall unit-tests
+.PHONY: all attack bench check clean demo deps docs format fuzz fuzz-link fuzz-targets help install lab \
+	lint print-lint uninstall unit-tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules

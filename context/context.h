@@ -68,6 +68,7 @@ struct seat {
 	uint32_t ids_first, ids_count;
 	bool ids_owned; /* handed out by context_host: release when the context ends */
 	struct arena arena;
+	void *prepared; /* in the arena; NULL without seat_enter.prepare */
 };
 
 /**
@@ -81,6 +82,10 @@ struct seat_enter {
 	void *arg;
 	int clone_into;
 	int (*loopback)(void);
+	/* Runs last, as root of the new namespaces, to do ahead what every launch will need;
+	 * `prepared` are bytes of the arena, later seat->prepared. */
+	int (*prepare)(void *prepared, bool own_network);
+	size_t prepared_bytes;
 };
 [[nodiscard]] int seat_new(struct context_host *h, const struct seat_kind *kind,
 			   const struct seat_enter *enter, struct seat **ret, struct err *e);

@@ -191,7 +191,10 @@ static int park(struct seat_child *c)
 			return err_set_errno(e, r, "becoming root of the new ids");
 		}
 	}
-	return 0;
+	if (c->enter->prepare) {
+		r = c->enter->prepare(c->prepared, c->namespaces & CONTEXT_NS_NET);
+	}
+	return r < 0 ? err_set_errno(e, r, "preparing for a view") : 0;
 }
 
 static int take_order(struct seat_child *c)

@@ -141,6 +141,7 @@ static int seat_clone(struct context_host *h, struct seat_private *p,
 			.namespaces = ns,
 			.sock = child_sock,
 			.init_fd = h->init_fd,
+			.prepared = p->seat.prepared,
 		};
 
 		seat_child_run(&c);
@@ -168,6 +169,9 @@ int seat_new(struct context_host *h, const struct seat_kind *kind, const struct 
 		return r;
 	}
 	p->seat.kind = *kind;
+	if (enter->prepare) {
+		p->seat.prepared = arena_alloc(&p->seat.arena, enter->prepared_bytes);
+	}
 	r = seat_take_ids(h, &p->seat, e);
 	if (r == 0) {
 		r = seat_clone(h, p, enter, child_sock, e);

@@ -47,6 +47,7 @@ struct seat_child {
 	const struct seat_enter *enter;
 	unsigned namespaces;
 	int sock, init_fd;
+	void *prepared; /* for enter->prepare() */
 	char *stack; /* SEAT_STACK_BYTES for the command */
 };
 

@@ -42,6 +42,7 @@ struct seat_pool {
 	unsigned kind_count;
 	unsigned target; /* seats to keep of kinds[0]; half of it of the others */
 	sd_event_source *refill;
+	uintptr_t heap_start; /* 0: not known */
 };
 
 void seats_init(struct manager *m);

@@ -112,7 +112,8 @@ static int compose(struct launch *l, struct err *e)
 	struct context *c = l->context;
 	struct manager *m = c->manager;
 	const struct seat *s = l->seat->seat;
-	struct fs_launch at = { .userns_fd = s->userns_fd,
+	struct fs_launch at = { .seat = s->prepared,
+				.userns_fd = s->userns_fd,
 				.ids_first = s->ids_first,
 				.ids_count = s->ids_count };
 	int r = steps_init(&l->steps, &l->seat->seat->arena), status;

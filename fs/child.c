@@ -2,8 +2,9 @@
  *
  * Every target is resolved by openat2(2) inside the view's root, so neither ".." nor a symbolic
  * link planted there leads anywhere else; mounts are attached to the descriptor found, not to a
- * name. proc and sysfs are mounted while the host's are still in sight: the kernel lets a user
- * namespace mount them only where it could see them whole already. */
+ * name. proc and sysfs are made while the host's are still in sight: the kernel lets a user
+ * namespace mount them only where it could see them whole already. That and leaving the host's
+ * tree is done while the child is parked (fs_seat_prepare). */
 
 #include "fs/child.h"
 
@@ -21,23 +22,12 @@
 
 #define ATTRS_KERNEL (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
-/* The tree we came with may be shared with the host's: nothing we do may travel there. */
-static int make_private(void)
-{
-	struct mount_attr a = { .propagation = MS_PRIVATE };
-
-	return sys(mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &a, sizeof(a)));
-}
-
-/* On top of "/": our own root directory stays the old one till we pivot. */
-int view_attach_root(void *arg, struct err *e)
+/* On top of the empty root that fs_seat_prepare() left us on. */
+int view_attach_root(void *arg, struct err *)
 {
 	struct view_step *s = arg;
-	int r = make_private();
+	int r = sys(move_mount(s->v->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
 
-	if (r < 0)
-		return err_set_errno(e, r, "making the mounts private");
-	r = sys(move_mount(s->v->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
 	return r < 0 ? r : sys(fchdir(s->v->root_fd));
 }
 
@@ -53,10 +43,11 @@ static int attach_at(struct view *v, int fd, const char *target, bool directory,
 	return at < 0 ? at : mnt_attach(fd, at);
 }
 
-static int attach_new(struct view *v, const struct mnt_request *r, const char *target,
+/* Attaches what was made ahead, or makes it now. @return the mount, to be closed, or -errno. */
+static int attach_new(struct view *v, int *ready, const struct mnt_request *r, const char *target,
 		      struct err *e)
 {
-	int fd = mnt_make(r, e);
+	int fd = ready && *ready >= 0 ? TAKE_FD(*ready) : mnt_make(r, e);
 	if (fd < 0)
 		return fd;
 
@@ -85,40 +76,54 @@ int view_attach_file(void *arg, struct err *)
 }
 
 /* Mounts and forgets. */
-static int mount_new(struct view_step *s, const struct mnt_request *r, struct err *e)
+static int mount_new(struct view_step *s, int *ready, const struct mnt_request *r, struct err *e)
 {
-	int fd = attach_new(s->v, r, s->target, e);
+	int fd = attach_new(s->v, ready, r, s->target, e);
 
 	if (fd >= 0)
 		fd_close(fd);
 	return fd < 0 ? fd : 0;
 }
 
-int view_devpts(void *arg, struct err *e)
+static const struct mnt_request proc_request = { .type = "proc", .attrs = ATTRS_KERNEL };
+static const struct mnt_request mqueue_request = { .type = "mqueue", .attrs = ATTRS_KERNEL };
+static const struct mnt_request sys_request = {
+	.type = "sysfs",
+	.attrs = ATTRS_KERNEL | MOUNT_ATTR_RDONLY,
+};
+
+static struct mnt_request devpts_request(bool tty_group)
 {
-	struct view_step *s = arg;
 	struct mnt_request r = { .type = "devpts", .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
 
 	mnt_option_add(&r, "newinstance", NULL);
 	mnt_option_add(&r, "ptmxmode", "0666");
 	mnt_option_add(&r, "mode", "0620");
-	if (s->v->tty_group)
+	if (tty_group)
 		mnt_option_add(&r, "gid", "5");
-	return mount_new(s, &r, e);
+	return r;
+}
+
+int view_devpts(void *arg, struct err *e)
+{
+	struct view_step *s = arg;
+	struct mnt_request r = devpts_request(s->v->tty_group);
+
+	return mount_new(s, &s->v->seat->devpts_fd, &r, e);
 }
 
 int view_mqueue(void *arg, struct err *e)
 {
-	static const struct mnt_request r = { .type = "mqueue", .attrs = ATTRS_KERNEL };
+	struct view_step *s = arg;
 
-	return mount_new(arg, &r, e);
+	return mount_new(s, &s->v->seat->mqueue_fd, &mqueue_request, e);
 }
 
 int view_cgroup(void *arg, struct err *e)
 {
 	static const struct mnt_request r = { .type = "cgroup2", .attrs = ATTRS_KERNEL };
 
-	return mount_new(arg, &r, e);
+	return mount_new(arg, NULL, &r, e);
 }
 
 int view_tmpfs(void *arg, struct err *e)
@@ -130,32 +135,66 @@ int view_tmpfs(void *arg, struct err *e)
 	mnt_option_add(&r, "uid", "0");
 	mnt_option_add(&r, "gid", "0");
 	mnt_option_add(&r, "size", s->size);
-	return mount_new(s, &r, e);
+	return mount_new(s, NULL, &r, e);
 }
 
 int view_proc(void *arg, struct err *e)
 {
-	static const struct mnt_request r = { .type = "proc", .attrs = ATTRS_KERNEL };
 	struct view_step *s = arg;
 
-	s->v->proc_fd = attach_new(s->v, &r, s->target, e);
+	s->v->proc_fd = attach_new(s->v, &s->v->seat->proc_fd, &proc_request, s->target, e);
 	return s->v->proc_fd < 0 ? s->v->proc_fd : 0;
 }
 
 int view_sys(void *arg, struct err *e)
 {
-	static const struct mnt_request r = {
-		.type = "sysfs",
-		.attrs = ATTRS_KERNEL | MOUNT_ATTR_RDONLY,
-	};
 	struct view_step *s = arg;
 
 	if (s->flags & FS_OP_PRIVATE) {
-		s->v->sys_fd = attach_new(s->v, &r, s->target, e);
+		s->v->sys_fd = attach_new(s->v, &s->v->seat->sys_fd, &sys_request, s->target, e);
 		return s->v->sys_fd < 0 ? s->v->sys_fd : 0;
 	}
 	s->v->sys_fd = s->fd;
 	return attach_at(s->v, s->fd, s->target, true, e);
+}
+
+/* pivot_root(".", ".") puts the old root on top of the new one, and we drop it at once. That waits
+ * for RCU and takes the whole copy of the host's mounts apart, some 100 us. */
+static int enter_empty_root(void)
+{
+	struct mnt_request r = {
+		.type = "tmpfs",
+		.attrs = ATTRS_KERNEL | MOUNT_ATTR_RDONLY,
+	};
+
+	mnt_option_add(&r, "mode", "0555");
+	mnt_option_add(&r, "size", "4096");
+	mnt_option_add(&r, "nr_inodes", "2");
+	_cleanup_close_ int fd = mnt_make(&r, NULL);
+	int k = fd < 0 ? fd : sys(move_mount(fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+
+	if (k == 0)
+		k = sys(fchdir(fd));
+	if (k == 0)
+		k = sys((int) syscall(SYS_pivot_root, ".", "."));
+	if (k == 0)
+		k = sys(umount2(".", MNT_DETACH));
+	return k < 0 ? k : sys(chdir("/"));
+}
+
+int fs_seat_prepare(void *arg, bool own_network)
+{
+	struct mnt_request devpts = devpts_request(true), devpts_plain = devpts_request(false);
+	struct fs_seat *s = arg;
+
+	/* What cannot be made is tried again, and complained of, by the launch that wants it. */
+	s->proc_fd = mnt_make(&proc_request, NULL);
+	s->sys_fd = own_network ? mnt_make(&sys_request, NULL) : -1;
+	s->mqueue_fd = mnt_make(&mqueue_request, NULL);
+	s->devpts_fd = mnt_make(&devpts, NULL);
+	if (s->devpts_fd < 0)
+		s->devpts_fd = mnt_make(&devpts_plain, NULL);
+	return enter_empty_root();
 }
 
 /* Puts a stand-in on top of target_fd: the given mount itself the first time, a clone of it (now
@@ -252,19 +291,17 @@ int view_hide(void *arg, struct err *)
 	return cover(v->hide_file_fd, &v->hide_file_placed, at);
 }
 
-/* pivot_root(".", ".") puts the old root on top of the new one, and we drop it at once. */
+/* The view lies on top of the empty root: no pivot is needed, as below it there is nothing. It is
+ * the namespace's root for whoever enters it, and so for the kernel no jail inside another root. */
 int view_pivot(void *arg, struct err *e)
 {
 	struct view_step *s = arg;
 	int r = sys(fchdir(s->v->root_fd));
 
 	if (r == 0)
-		r = sys((int) syscall(SYS_pivot_root, ".", "."));
+		r = sys(chroot("."));
 	if (r < 0)
-		return err_set_errno(e, r, "pivoting into the view");
-	r = sys(umount2(".", MNT_DETACH));
-	if (r < 0)
-		return err_set_errno(e, r, "detaching the old root");
+		return err_set_errno(e, r, "entering the view");
 	s->v->root_fd = fd_close(s->v->root_fd);
 	s->v->proc_fd = fd_close(s->v->proc_fd);
 	s->v->sys_fd = fd_close(s->v->sys_fd);

@@ -8,6 +8,7 @@
 
 /** One view under construction; lies in the arena, shared by its steps. */
 struct view {
+	struct fs_seat *seat; /* in the arena */
 	int root_fd; /* given: the detached root; the view's root once attached */
 	int layers[3]; /* given, to be closed by exec and not by the daemon */
 	int proc_fd, sys_fd; /* opened by the child's own steps */

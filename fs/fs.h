@@ -45,8 +45,18 @@ struct fs_plan;
 void fs_plan_free(struct fs_plan *p);
 void fs_print(const struct fs_plan *p, struct buf *out);
 
+/** What a parked child has made ahead, in an arena that the daemon sees too: the child's numbers of
+ * mounts that depend on its namespaces only. -1: not made. */
+struct fs_seat {
+	int proc_fd, sys_fd, mqueue_fd, devpts_fd;
+};
+/** In the child: fills `s` (struct fs_seat), then leaves the host's tree for an empty root of its
+ * own, so that this costs a start nothing. @return 0 or -errno. */
+[[nodiscard]] int fs_seat_prepare(void *s, bool own_network);
+
 /** What is known only at launch. */
 struct fs_launch {
+	struct fs_seat *seat; /* in the arena: fs_seat_prepare() has run */
 	int userns_fd; /* borrowed; -1 with ids = none */
 	uint32_t ids_first, ids_count; /* host ids the context's 0.. are mapped to */
 };

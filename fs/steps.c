@@ -307,6 +307,7 @@ int fs_steps(const struct fs_plan *p, struct fs_host *h, const struct fs_launch 
 	if (!v)
 		return no_room(&b);
 	*v = (struct view){
+		.seat = at->seat,
 		.root_fd = -1,
 		.layers = { -1, -1, -1 },
 		.proc_fd = -1,

@@ -2,9 +2,10 @@
  *
  * On v1 it lies at ROOT/ward/INSTANCE. On v2 a daemon that runs in the leaf "supervisor" of a
  * delegated unit builds beside that leaf: a cgroup that hands controllers to its children may hold
- * no process. At the top of a container's namespace it moves itself there. Only hierarchies that something needs are used: each costs
- * a directory per slot and a write per attached process. With cgroup2 mounted (even without
- * controllers) freezing, killing, CPU time and devices need no v1 hierarchy. */
+ * no process. At the top of a container's namespace it moves itself there. Only hierarchies that
+ * something needs are used: each costs a directory per slot and a write per attached process. With
+ * cgroup2 mounted (even without controllers) freezing, killing, CPU time and devices need no v1
+ * hierarchy. */
 #include "sched/host.h"
 
 #include <dirent.h>

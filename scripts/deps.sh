@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs by apt what the named groups need and this machine lacks; nothing else.
-# usage: deps.sh build|demo|check|bench ...   (fast when all is there: build/deps.GROUP remembers)
+# usage: deps.sh build|demo|check|lab|bench ...   (fast when all is there: build/deps.GROUP remembers)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -36,6 +36,13 @@ check    busybox-static     cmd:busybox
 check    debootstrap        cmd:debootstrap
 check    nginx-light        cmd:nginx
 check    postgresql         file:/usr/lib/postgresql/*/bin/initdb
+lab      qemu-system-x86    cmd:qemu-system-x86_64
+lab      debootstrap        cmd:debootstrap
+lab      e2fsprogs          cmd:mke2fs
+lab      kmod               cmd:depmod
+lab      cpio               cmd:cpio
+lab      xz-utils           cmd:xz
+lab      busybox-static     cmd:busybox
 bench    bubblewrap         cmd:bwrap
 bench    runc               cmd:runc
 bench    busybox-static     cmd:busybox

@@ -12,10 +12,10 @@ check "a neighbour starts" ctl start neighbour
 cpu_of() { stat_of "$1" cpu_us; }
 # progress NAME: CPU milliseconds that a context got in one second
 progress() {
-	local before
-	before=$(cpu_of "$1")
+	local before t
+	before=$(cpu_of "$1") t=$(now_ms)
 	sleep 1
-	echo $((($(cpu_of "$1") - before) / 1000))
+	echo $((($(cpu_of "$1") - before) / ($(now_ms) - t)))
 }
 # An answer from the host: how long a short program takes (ms), the middle of nine.
 host_answer() {

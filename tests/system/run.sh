@@ -73,10 +73,10 @@ rm -rf "$WARD_DIR/back"
 
 mbps() { awk -v t=$(($(now_ms) - $1)) -v n="$2" 'BEGIN { printf "%.0f", n / (t / 1000) }'; }
 speed() { # COMMAND...: MB/s, of 1 GB through a pipe
-	local t
+	local t size=${WARD_PIPE_MB:-1024}
 	t=$(now_ms)
-	head -c 1G /dev/zero | "$@" | tail -c 1 >/dev/null
-	mbps "$t" 1024
+	head -c "${size}M" /dev/zero | "$@" | tail -c 1 >/dev/null
+	mbps "$t" "$size"
 }
 plain=0 inside=0
 for _ in 1 2 3 4 5; do # in turn, the best of each

@@ -4,7 +4,7 @@
 bench_start
 rounds=${BENCH_ROUNDS:-150}
 bundle=$WARD_DIR/bundle
-ward=("$WARDCTL" run --file "$ROOT/configs/throwaway.ini" -- /bin/true)
+ward=("$WARDCTL" run -- /bin/true) # the defaults: cow root on a bounded tmpfs, pids limited
 bwrap=(bwrap --ro-bind / / --proc /proc --dev /dev --unshare-all /bin/true)
 export WARD_SOCKET=$SOCK
 commands=(-- "${ward[@]}" --- "${bwrap[@]}")
@@ -49,12 +49,13 @@ ctl start base
 	figure "ward exec / bwrap" "$(ratio "$(sed -n 1p "$WARD_DIR/times" | cut -d' ' -f1)" \
 		"$(sed -n 2p "$WARD_DIR/times" | cut -d' ' -f1)")" 0.8
 
-echo "where a start goes (one now and then; against the full one)"
+limited=("$WARDCTL" run --file "$ROOT/configs/throwaway.ini") # and limits of memory and CPU
+echo "where a start goes (one now and then; against one with a file and limits of memory and CPU)"
 layers() { # NAME OPTIONS...
 	local name=$1
 	shift
-	"$PAIR" -n $((rounds / 3)) -p 10 -- "${ward[@]}" --- "$WARDCTL" run \
-		--file "$ROOT/configs/throwaway.ini" "$@" -- /bin/true >"$WARD_DIR/times" &&
+	"$PAIR" -n $((rounds / 3)) -p 10 -- "${limited[@]}" -- /bin/true --- "${limited[@]}" \
+		"$@" -- /bin/true >"$WARD_DIR/times" &&
 		figure "$name" "$(sed -n 2p "$WARD_DIR/times" | cut -d' ' -f4)" ''
 }
 layers "without seccomp" --set process.seccomp=none

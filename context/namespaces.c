@@ -1,5 +1,5 @@
-/* What process 1 sets in its own namespaces: mounts that stay as they are, the host name, and clocks
- * that begin now. */
+/* What process 1 sets in its own namespaces: mounts that stay as they are, the host name, and
+ * clocks that begin now. */
 #include "context/namespaces.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Bounded logs. A context writes its log itself, so a talkative one could fill the host's disk.
  * When a log has grown beyond its bound its oldest part is given back to the file system by
  * punching a hole (fallocate(2)): the writer's descriptor, offset and data in flight stay as they
- * are, no line is copied or lost in between, and readers begin at the first data. inotify says which
- * logs grow; idle logs cost nothing. */
+ * are, no line is copied or lost in between, and readers begin at the first data. inotify says
+ * which logs grow; idle logs cost nothing. */
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdio.h>

@@ -108,6 +108,9 @@ struct context {
 	bool exec_failed; /* the start failed in the exec of the command itself */
 };
 
+struct burial;
+LIST_HEAD(burial_list, burial);
+
 struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
@@ -125,7 +128,7 @@ struct manager {
 	unsigned dying_slots[64]; /* could not be removed yet */
 	size_t dying_count;
 	sd_event_source *status_watch; /* of RUN/contexts: a command has ended */
-	LIST_HEAD(, burial) burials; /* of processes that have not died yet */
+	struct burial_list burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	sd_event_source *logs_grow, *logs_look;
 	bool closing;

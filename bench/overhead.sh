@@ -44,6 +44,7 @@ compare() { # KIND AIM BARE_ARG INSIDE_ARG [LAYERS...]
 		bare "$kind" ${arg:+"$arg"} >>"$WARD_DIR/t.bare"
 		for name in full "$@"; do
 			case $name in
+			seccomp-floor) bare floor >>"$WARD_DIR/t.$name" ;;
 			directory) inside full "$kind" "$(bound "$kind")" >>"$WARD_DIR/t.directory" ;;
 			*) inside "$name" "$kind" ${in_arg:+"$in_arg"} >>"$WARD_DIR/t.$name" ;;
 			esac
@@ -58,7 +59,8 @@ compare() { # KIND AIM BARE_ARG INSIDE_ARG [LAYERS...]
 }
 echo "overhead: work inside a context against bare Linux ($rounds rounds in turn, medians)"
 compare cpu 1.01 '' '' no-seccomp no-limits
-compare syscall 1.03 '' '' no-seccomp no-limits no-ids
+echo "  seccomp-floor: bare, under a filter of one instruction: what the kernel takes for any filter"
+compare syscall 1.03 '' '' seccomp-floor no-seccomp no-limits no-ids
 echo "  file: small files in /tmp; here and there, as they are (the host's disk, the copy-on-write layer)"
 compare file 1.03 "$disk_dir" /tmp
 echo "  file: like for like, tmpfs below both"

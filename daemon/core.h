@@ -131,6 +131,7 @@ struct manager {
 	struct burial_list burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	sd_event_source *logs_grow, *logs_look;
+	bool logs_flood; /* the last look found a log too large */
 	bool closing;
 };
 

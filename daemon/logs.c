@@ -19,7 +19,8 @@
 #define LOG_MAX_BYTES (16ull << 20) /* on disk; beyond it, all but the newest is dropped */
 #define LOG_KEPT_BYTES (8ull << 20)
 #define LOG_BLOCK 4096ull
-#define LOOK_AFTER_US (50ull * 1000) /* how long growth goes unseen */
+#define LOOK_AFTER_US (20ull * 1000) /* how long growth goes unseen */
+#define FLOOD_LOOK_AFTER_US (3ull * 1000) /* the same after a log was found too large */
 #define READS_MAX 16 /* of events, in one look */
 
 static void trim(struct manager *m, const char *file)
@@ -36,6 +37,7 @@ static void trim(struct manager *m, const char *file)
 	}
 	end = ((uint64_t) st.st_size - LOG_KEPT_BYTES) / LOG_BLOCK * LOG_BLOCK;
 	r = sys(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t) end));
+	m->logs_flood = true;
 	if (r < 0) { /* a file system without holes: better an empty log than a full disk */
 		r = sys(ftruncate(fd, 0));
 	}
@@ -65,6 +67,7 @@ static int on_look(sd_event_source *source, uint64_t now, void *userdata)
 
 	(void) source;
 	(void) now;
+	m->logs_flood = false;
 	for (int i = 0; i < READS_MAX; i++) {
 		ssize_t n = read(m->logs_fd, block, sizeof(block));
 
@@ -95,7 +98,9 @@ static int on_growth(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void) fd;
 	(void) revents;
 	if (r >= 0) {
-		r = sd_event_source_set_time_relative(m->logs_look, LOOK_AFTER_US);
+		r = sd_event_source_set_time_relative(m->logs_look, m->logs_flood
+									    ? FLOOD_LOOK_AFTER_US
+									    : LOOK_AFTER_US);
 	}
 	return r < 0 ? r : sd_event_source_set_enabled(m->logs_look, SD_EVENT_ONESHOT);
 }

@@ -42,27 +42,9 @@ static void print_limit(struct buf *out, uint64_t v)
 
 static const char *limit_name(int resource)
 {
-	static const char *const names[RLIMIT_NLIMITS] = {
-		[RLIMIT_AS] = "as",
-		[RLIMIT_CORE] = "core",
-		[RLIMIT_CPU] = "cpu",
-		[RLIMIT_DATA] = "data",
-		[RLIMIT_FSIZE] = "fsize",
-		[RLIMIT_LOCKS] = "locks",
-		[RLIMIT_MEMLOCK] = "memlock",
-		[RLIMIT_MSGQUEUE] = "msgqueue",
-		[RLIMIT_NICE] = "nice",
-		[RLIMIT_NOFILE] = "nofile",
-		[RLIMIT_NPROC] = "nproc",
-		[RLIMIT_RSS] = "rss",
-		[RLIMIT_RTPRIO] = "rtprio",
-		[RLIMIT_RTTIME] = "rttime",
-		[RLIMIT_SIGPENDING] = "sigpending",
-		[RLIMIT_STACK] = "stack",
-	};
-	bool known = resource >= 0 && resource < (int) ARRAY_SIZE(names) && names[resource];
+	const char *name = spec_rlimit_name(resource);
 
-	return known ? names[resource] : "?";
+	return name ? name : "?";
 }
 
 static void print_init(const struct context_plan *p, struct buf *out)

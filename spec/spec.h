@@ -181,6 +181,8 @@ json_t *spec_write_json(const struct spec *s, bool full);
 [[nodiscard]] int spec_get(const struct spec *s, const char *key, struct buf *out, struct err *e);
 /** Whether the key may change on a live context. @return false for unknown keys too. */
 bool spec_key_live(const char *key);
+/** @return a resource's name as in `rlimit`, "nofile"; NULL for what is none. */
+const char *spec_rlimit_name(int resource);
 
 /** Checks across keys (no command and no init, kept upper without cow ...); names lines when
  * `errors` is the one that spec_read_ini() was given. @return as spec_read_ini. */

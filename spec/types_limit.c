@@ -30,6 +30,11 @@ static const char *const rlimit_names[RLIM_NLIMITS] = {
 };
 static_assert(RLIM_NLIMITS == 16, "a new resource needs a name");
 
+const char *spec_rlimit_name(int resource)
+{
+	return resource >= 0 && resource < RLIM_NLIMITS ? rlimit_names[resource] : NULL;
+}
+
 static int find_name(const char *const *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {

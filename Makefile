@@ -4,8 +4,8 @@
 comma := ,
 
 # --- Which rooms link into which binary, and with which libraries: the whole truth. ---
-ROOMS         := base spec fs netctl sched context daemon ctl
-wardd_ROOMS   := daemon context fs netctl sched spec base
+ROOMS         := base spec fs netctl sched context daemon daemon/http daemon/api daemon/main ctl
+wardd_ROOMS   := daemon/main daemon/api daemon/http daemon context fs netctl sched spec base
 wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap
 wardctl_ROOMS := ctl spec base
 # wardctl is static, and is entered before libc starts: `wardctl run` is short (ctl/fast.c).
@@ -52,7 +52,7 @@ say = $(if $(V),:,printf '  %-5s %s\n' $(1) $(2))
 # --- Objects, one archive per room. A room is a folder; its sources are what lies in it. ---
 src  = $(wildcard $(1)/*.c)
 objs = $(patsubst %.c,$(B)/obj/%.o,$(call src,$(1)))
-archive = $(if $(call src,$(1)),$(B)/lib$(1).a)
+archive = $(if $(call src,$(1)),$(B)/lib$(subst /,-,$(1)).a)
 archives = $(foreach r,$(1),$(call archive,$(r)))
 
 $(B)/obj/%.o: %.c Makefile
@@ -62,7 +62,7 @@ $(B)/obj/%.o: %.c Makefile
 
 # The folder itself is a prerequisite: a source that went away leaves the archive too.
 define room_rules
-$(B)/lib$(1).a: $(call objs,$(1)) $(1)
+$(call archive,$(1)): $(call objs,$(1)) $(1)
 	@$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $(AR) rcs $$@ $(call objs,$(1))
 endef

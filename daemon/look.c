@@ -102,6 +102,11 @@ json_t *context_summary(struct manager *m, struct context *c)
 	return o;
 }
 
+bool context_is_running(const struct context *c)
+{
+	return c->state != LIFE_STOPPED;
+}
+
 int context_stats(struct manager *m, struct context *c, struct sched_stats *ret)
 {
 	return c->id.pid ? sched_slot_stats(m->sched, c->slot, ret) : -ESRCH;

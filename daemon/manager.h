@@ -35,6 +35,8 @@ struct manager_config {
 /** Lets go: contexts run on. Parked seats are removed. */
 void manager_free(struct manager *m);
 
+/** Reads the config directory again; running contexts keep what they were started with. */
+void manager_reload(struct manager *m);
 const struct facts *manager_facts(const struct manager *m);
 struct events *manager_events(struct manager *m);
 
@@ -57,6 +59,8 @@ json_t *context_summary(struct manager *m, struct context *c);
 /** The spec a running context was started with, else the declared one. */
 const struct spec *context_spec(const struct context *c);
 const char *context_name(const struct context *c);
+/** Whether it has, or is about to have, processes: any state but stopped. */
+bool context_is_running(const struct context *c);
 /** @return 0, or -ESRCH when it does not run. */
 [[nodiscard]] int context_stats(struct manager *m, struct context *c, struct sched_stats *ret);
 /** The two figures of a list: bytes of memory, processes and threads. @return 0 or -ESRCH. */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "daemon/http.h"
-#include "daemon/request.h"
+#include "daemon/http/http.h"
+#include "daemon/http/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

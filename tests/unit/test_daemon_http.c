@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "daemon/http.h"
+#include "daemon/http/http.h"
 
 static const struct http_route routes[] = {
 	{ "GET", "/v1/contexts", NULL, HTTP_BODY_NONE, HTTP_RIGHT_ROOT, 0 },

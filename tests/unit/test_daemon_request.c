@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/request.h"
+#include "daemon/http/request.h"
 
 static json_t *object(const char *text)
 {

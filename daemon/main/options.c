@@ -1,5 +1,5 @@
 /* The command line of wardd: one table of options, which parses and which prints the help. */
-#include "daemon/main_options.h"
+#include "daemon/main/options.h"
 
 #include <getopt.h>
 #include <stddef.h>

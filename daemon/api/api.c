@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 int api_new(struct manager *m, sd_event *loop, int listen_fd, struct api **ret, struct err *e)
 {

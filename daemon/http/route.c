@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "daemon/http.h"
+#include "daemon/http/http.h"
 
 /* Compares component by component; fills the captures on the way. */
 static bool match(const char *pattern, const char *path, struct http_match *m)

@@ -1,8 +1,8 @@
-/* What the api_*.c files share: the handlers, one per row of the table in api_routes.c. */
+/* What the handlers share: one per row of the table in routes.c. */
 #pragma once
 
-#include "daemon/api.h"
-#include "daemon/http.h"
+#include "daemon/api/api.h"
+#include "daemon/http/http.h"
 #include "daemon/manager.h"
 
 #define API_SESSIONS_MAX 16384 /* clients attached to a command */
@@ -14,9 +14,9 @@ struct api {
 	struct manager *manager; /* borrowed */
 	sd_event *loop; /* borrowed */
 	struct http *http;
-	struct api_session *sessions; /* api_session.c */
+	struct api_session *sessions; /* session.c */
 	unsigned session_count;
-	int inotify; /* -1 until the first log is followed: api_logs.c */
+	int inotify; /* -1 until the first log is followed: logs.c */
 	sd_event_source *inotify_source;
 	struct api_log *logs;
 };
@@ -37,7 +37,7 @@ void api_reply_summary(struct http_request *r, unsigned status, struct context *
 /** One context's stats as docs/api.md has them. @return new reference or NULL. */
 json_t *api_stats_json(const struct sched_stats *s);
 
-/* api_look.c */
+/* look.c */
 void api_version(struct http_request *r);
 void api_host(struct http_request *r);
 void api_list(struct http_request *r);
@@ -46,10 +46,10 @@ void api_key(struct http_request *r);
 void api_processes(struct http_request *r);
 void api_plan(struct http_request *r);
 void api_check(struct http_request *r);
-/* api_stats.c */
+/* stats.c */
 void api_stats(struct http_request *r);
 void api_stats_all(struct http_request *r);
-/* api_act.c */
+/* act.c */
 void api_declare(struct http_request *r);
 void api_delete(struct http_request *r);
 void api_change(struct http_request *r);
@@ -61,11 +61,11 @@ void api_thaw(struct http_request *r);
 void api_wait(struct http_request *r);
 /** POST /v1/run with "detach". */
 void api_run_detached(struct http_request *r, const struct spec *spec);
-/* api_events.c, api_logs.c */
+/* events.c, logs.c */
 void api_events(struct http_request *r);
 void api_logs(struct http_request *r);
 void api_logs_done(struct api *a);
-/* api_session.c */
+/* session.c */
 void api_run(struct http_request *r);
 void api_exec(struct http_request *r);
 void api_sessions_done(struct api *a);

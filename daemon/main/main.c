@@ -21,10 +21,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/api.h"
-#include "daemon/core.h"
-#include "daemon/main_instance.h"
-#include "daemon/main_options.h"
+#include "daemon/api/api.h"
+#include "daemon/main/instance.h"
+#include "daemon/main/options.h"
 #include "daemon/manager.h"
 
 #ifndef WARD_VERSION
@@ -144,7 +143,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 	(void) s;
 	(void) si;
 	(void) sd_notify(0, "RELOADING=1");
-	registry_read_config(d->manager);
+	manager_reload(d->manager);
 	log_info("read %s again", d->options.config_dir);
 	(void) sd_notify(0, "READY=1");
 	return 0;
@@ -233,7 +232,7 @@ static int serve(struct daemon *d, struct err *e)
 
 static void note_running(struct context *c, void *arg)
 {
-	if (c->state != LIFE_STOPPED)
+	if (context_is_running(c))
 		*(bool *) arg = true;
 }
 

@@ -1,7 +1,7 @@
 /* Every body is one JSON object, so every parser here is a table of its fields: name, reader,
  * where the value goes. The walk refuses what the table does not name; a reader accepts exactly
  * one type and range. Nothing is acted upon. */
-#include "daemon/request.h"
+#include "daemon/http/request.h"
 
 #include <signal.h>
 #include <string.h>
@@ -84,8 +84,7 @@ static int read_object(const json_t *o, const struct field *fields, size_t count
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *) o, key, v)
-	{
+	json_object_foreach ((json_t *) o, key, v) {
 		size_t i = 0;
 		int r;
 
@@ -198,8 +197,7 @@ static int read_strings(const char *name, const json_t *v, void *out, struct err
 	if (!json_is_array(v) || json_array_size(v) > REQUEST_ARGS_MAX)
 		return err_set(e, -EINVAL, "\"%s\": an array of at most %d strings is expected",
 			       name, REQUEST_ARGS_MAX);
-	json_array_foreach(v, i, item)
-	{
+	json_array_foreach (v, i, item) {
 		if (!json_is_string(item))
 			return err_set(e, -EINVAL, "\"%s\"[%zu]: a string is expected", name, i);
 		if (strv_add(out, json_string_value(item)) < 0)
@@ -384,8 +382,11 @@ int request_patch(const json_t *o, struct err *e)
 	if (count == 0 || count > REQUEST_KEYS_MAX)
 		return err_set(e, -EINVAL, "changing keys: 1 to %d are expected, not %zu",
 			       REQUEST_KEYS_MAX, count);
-	json_object_foreach((json_t *) o, key, v) if (!json_is_string(v)) return err_set(
-		e, -EINVAL, "\"%.64s\": a string is expected, as in a context's file", key);
+	json_object_foreach ((json_t *) o, key, v)
+		if (!json_is_string(v))
+			return err_set(e, -EINVAL,
+				       "\"%.64s\": a string is expected, as in a context's file",
+				       key);
 	return 0;
 }
 

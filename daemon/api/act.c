@@ -1,6 +1,6 @@
 /* Handlers that act on a context. What takes time suspends the request; the request itself is the
  * manager's callback argument, and is cancelled there when its client goes away. */
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 static void cancel(void *arg)
 {

@@ -1,7 +1,7 @@
 /* Replies made while they are read. Private to http_*.c. */
 #pragma once
 
-#include "daemon/http.h"
+#include "daemon/http/http.h"
 
 struct http_stream *http_stream_new(struct http_request *r, const struct http_stream_ops *ops,
 				    void *arg);

@@ -1,6 +1,6 @@
 /* Usage as JSON: one table ties the names of docs/api.md to the fields of struct sched_stats. */
 #include "base/mem.h"
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 static const struct {
 	const char *name;

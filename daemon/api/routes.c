@@ -1,7 +1,7 @@
 /* THE table of routes: what can be asked, by whom, with which body and parameters. docs/api.md
  * lists the same rows for people. */
 #include "base/mem.h"
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 #define C "/v1/contexts/{}"
 #define ROOT HTTP_RIGHT_ROOT

@@ -3,7 +3,7 @@
  * run directory beyond that: contexts outlive a daemon, so its block is left alone until nothing
  * of it is recorded any more, and the same directory gets the same block again. A daemon that
  * ends in good order with nothing running takes its file away. */
-#include "daemon/main_instance.h"
+#include "daemon/main/instance.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 struct reader {
 	struct http_request *request;

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 #define BLOCK 65536
 #define LAST_BYTES_MAX (64u << 20) /* how far back ?lines=N looks */

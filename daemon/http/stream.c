@@ -2,8 +2,8 @@
  * memory; when there are none the connection sleeps until the source wakes it. */
 #include <stdlib.h>
 
-#include "daemon/http_private.h"
-#include "daemon/http_stream.h"
+#include "daemon/http/private.h"
+#include "daemon/http/stream.h"
 
 #define STREAM_BLOCK 16384
 

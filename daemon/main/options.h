@@ -26,6 +26,6 @@ void options_help(void);
 
 /** The environment variable that tells a sealed daemon where its binary lies. */
 #define SEALED_BINARY "WARD_BINARY"
-/** Runs this program again from a read-only mount of its own binary (main_sealed.c); returns in the
+/** Runs this program again from a read-only mount of its own binary (sealed.c); returns in the
  * program so run, or where the kernel cannot do that. */
 void sealed_run(char **argv);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 #include "daemon/doctor.h"
 
 #ifndef WARD_VERSION

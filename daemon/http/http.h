@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "daemon/request.h"
+#include "daemon/http/request.h"
 #include "spec/spec.h"
 
 #define HTTP_CONNECTIONS_MAX 1024 /* being served; upgraded ones are counted by their owner */
@@ -21,7 +21,7 @@
 #define HTTP_CONNECTION_MEMORY (32u << 10) /* request line and headers, per connection */
 #define HTTP_STREAMS 3 /* descriptors a request may bring along */
 
-/* --- routes (http_route.c, pure) --- */
+/* --- routes (route.c, pure) --- */
 
 enum http_right { HTTP_RIGHT_ROOT }; /* the accept loop lets in nobody else */
 enum http_body { HTTP_BODY_NONE, HTTP_BODY_OPTIONAL, HTTP_BODY_NEEDED };
@@ -53,7 +53,7 @@ size_t http_unescape(char *s);
 /** The status for a refusal: -EINVAL 400, -EBUSY 409 and so on; 500 for what the host did. */
 unsigned http_status(int code);
 
-/* --- server (http_server.c, http_accept.c) --- */
+/* --- server (server.c, accept.c) --- */
 
 struct http;
 struct http_conn;
@@ -69,7 +69,7 @@ struct http_config {
 /** Ends every connection; requests that wait are cancelled first. */
 void http_free(struct http *h);
 
-/* --- one request (http_request.c) --- */
+/* --- one request (exchange.c) --- */
 
 struct http_stream;
 

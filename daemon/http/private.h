@@ -1,7 +1,7 @@
-/* What http_server.c, http_accept.c, http_request.c and http_stream.c share. */
+/* What server.c, accept.c, exchange.c and stream.c share. */
 #pragma once
 
-#include "daemon/http.h"
+#include "daemon/http/http.h"
 
 /** A connection from its acceptance on; MHD's socket context. */
 struct http_conn {
@@ -26,20 +26,20 @@ struct http {
 	bool running, paused, closing;
 };
 
-/* http_accept.c */
+/* accept.c */
 [[nodiscard]] int http_accept_start(struct http *h, struct err *e);
 void http_accept_stop(struct http *h);
 /** A connection of libmicrohttpd's began or ended. */
 void http_conn_notify(void *arg, struct MHD_Connection *c, void **context,
 		      enum MHD_ConnectionNotificationCode code);
 
-/* http_server.c */
+/* server.c */
 /** Lets libmicrohttpd work off what is ready, and sets the timer it wants. */
 void http_run(struct http *h);
 /** The same, from the loop: safe anywhere. */
 void http_kick(struct http *h);
 
-/* http_request.c */
+/* exchange.c */
 enum MHD_Result http_access(void *arg, struct MHD_Connection *c, const char *url,
 			    const char *method, const char *version, const char *data, size_t *size,
 			    void **request);

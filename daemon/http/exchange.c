@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "daemon/http_private.h"
-#include "daemon/http_stream.h"
+#include "daemon/http/private.h"
+#include "daemon/http/stream.h"
 
 /* A body that was not announced is read on beyond its limit, so that its sender hears why it is
  * refused; but not for ever. */

@@ -6,7 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "daemon/http_private.h"
+#include "daemon/http/private.h"
 
 static void on_upgrade(void *cls, struct MHD_Connection *c, void *request, const char *extra,
 		       size_t extra_len, MHD_socket sock, struct MHD_UpgradeResponseHandle *urh)

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "daemon/main_options.h"
+#include "daemon/main/options.h"
 
 #define SELF "/proc/self/exe"
 

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/http_private.h"
+#include "daemon/http/private.h"
 
 #define ACCEPT_BATCH 32 /* then the loop gets its turn */
 #define PAUSE_US 100000 /* when descriptors or memory have run out */

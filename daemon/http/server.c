@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/http_private.h"
+#include "daemon/http/private.h"
 
 #define TIMER_SLACK_US 100000 /* time-outs are coarse: let the kernel join wake-ups */
 

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/api_private.h"
+#include "daemon/api/private.h"
 
 #define STREAMS_WAIT_US (10 * UINT64_C(1000000))
 #define PENDING_MAX 16384 /* lines kept while the 101 is on its way */

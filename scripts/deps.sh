@@ -29,6 +29,8 @@ check    jq                 cmd:jq
 check    curl               cmd:curl
 check    python3            cmd:python3
 check    procps             cmd:ps
+check    python3-yaml       file:/usr/lib/python3/dist-packages/yaml/__init__.py
+check    python3-jsonschema file:/usr/lib/python3/dist-packages/jsonschema/__init__.py
 check    expect             cmd:expect
 check    tmux               cmd:tmux
 check    libpython3.11-testsuite file:/usr/lib/python3*/test/test_json/__init__.py

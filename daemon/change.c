@@ -148,6 +148,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 	}
 	*ret_restart = ch.restart;
 	change_done(&ch);
-	events_add(m->events, "changed", c->name, json_pack("{s:O}", "keys", (json_t *) keys));
+	(void) events_add(m->events, EVENT_CHANGED, c->name,
+			  json_pack("{s:O}", "keys", (json_t *) keys));
 	return 0;
 }

@@ -6,7 +6,7 @@
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
- *   logs.c      logs stay within bounds */
+ *   logs.c      logs stay within bounds           tell.c      events told once, after any death */
 #pragma once
 
 #include <sys/queue.h>
@@ -86,6 +86,7 @@ struct context {
 	bool broken; /* its file has errors now: it does not start */
 	bool out_of_memory; /* it was ended for that */
 	bool status_written; /* by process 1 */
+	bool stop_told; /* by an earlier daemon: its "stopping" */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
 
 	/* while not stopped */
@@ -160,6 +161,8 @@ void spec_freep(struct spec **s);
 [[nodiscard]] int journal_begin(struct context *c, struct err *e);
 /** Adds one fact ("started", "frozen", "thawed", "stopping"). Failure is logged, not fatal. */
 void journal_note(struct context *c, const char *fact);
+/** The same for a fact that is told as an event: with the number it will have (tell.h). */
+void journal_note_event(struct context *c, const char *fact, uint64_t seq);
 /** Rewrites the record with the present spec (after a live change). */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
 /** Replaces the record by how it ended; a throwaway's is removed. */
@@ -176,6 +179,8 @@ int journal_status_open(struct context *c);
 struct journal_record {
 	json_t *head; /* the first line */
 	bool started, frozen, stopping, ended;
+	char fact[32]; /* the last one that is told as an event, "" when there is none ... */
+	uint64_t event; /* ... and that event's number */
 };
 /** @return 0, -ENOENT, -EBADMSG (torn or damaged). */
 [[nodiscard]] int journal_read(struct manager *m, const char *name, struct journal_record *ret);
@@ -220,6 +225,8 @@ void launch_free(struct launch *l);
 [[nodiscard]] int ending_watch(struct context *c);
 /** Where the kernel leaves it to us: out of memory will end the whole context. */
 void ending_watch_memory(struct context *c);
+/** Finds out why it ended: sets x->reason and x->text, with the slot's numbers. */
+void ending_explain(struct context *c, struct exit_info *x);
 /** Process 1 is gone (or never was): reads how, cleans up, tells everyone. May free `c`. */
 void ending_finish(struct context *c, const struct err *start_error);
 /** Watches for commands that end. @return 0 or -errno. */

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/tell.h"
 
 /* linux/pidfd.h of 6.15; older headers lack it */
 #define PIDFD_INFO_EXIT_BIT (1ull << 3)
@@ -259,7 +260,7 @@ static void read_exit(struct context *c, struct exit_info *x)
 	}
 }
 
-static void explain_exit(struct context *c, struct exit_info *x)
+void ending_explain(struct context *c, struct exit_info *x)
 {
 	char limit[UNITS_TEXT_MAX], peak[UNITS_TEXT_MAX];
 	struct sched_stats stats;
@@ -333,12 +334,11 @@ void ending_finish(struct context *c, const struct err *start_error)
 	} else {
 		c->exit = (struct exit_info){};
 		read_exit(c, &c->exit);
-		explain_exit(c, &c->exit);
+		ending_explain(c, &c->exit);
 	}
 	(void) fault_point("ending-read");
 	context_enter(c, LIFE_EXITED);
-	events_add(m->events, start_error ? "failed" : "exited", c->name,
-		   json_pack("{s:o}", "exit", exit_to_json(&c->exit)));
+	tell_end(c, start_error != NULL);
 	if (session) {
 		session_context_ended(session, c, start_error, c->exec_failed);
 	}
@@ -440,7 +440,6 @@ static int on_out_of_memory(sd_event_source *source, int fd, uint32_t revents, v
 	(void) revents;
 	(void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	c->out_of_memory = true;
-	events_add(c->manager->events, "oom", c->name, NULL);
 	(void) sched_slot_kill(c->manager->sched, c->slot);
 	return 0;
 }

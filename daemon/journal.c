@@ -7,6 +7,7 @@
  * written by ward-init itself, so that an exit is known even if no daemon was there. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,21 +120,37 @@ int journal_begin(struct context *c, struct err *e)
 	return fault_point("journal-begun");
 }
 
-void journal_note(struct context *c, const char *fact)
+static void note(struct context *c, const char *line)
 {
-	char file[SPEC_NAME_MAX + 16], line[32];
+	char file[SPEC_NAME_MAX + 16];
 	_cleanup_close_ int fd = -1;
 	int r;
 
 	journal_name(c->name, "journal", file);
-	(void) snprintf(line, sizeof(line), "%s\n", fact);
 	fd = sys(openat(c->manager->journal_dirfd, file,
 			O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
 	r = fd < 0 ? fd : write_all(fd, line, strlen(line));
 	if (r < 0) {
-		log_warning("%s: noting \"%s\" in the journal: %s", c->name, fact, strerror(-r));
+		log_warning("%s: noting \"%.*s\" in the journal: %s", c->name,
+			    (int) strcspn(line, "\n"), line, strerror(-r));
 	}
 	(void) fault_point("journal-noted");
+}
+
+void journal_note(struct context *c, const char *fact)
+{
+	char line[40];
+
+	(void) snprintf(line, sizeof(line), "%s\n", fact);
+	note(c, line);
+}
+
+void journal_note_event(struct context *c, const char *fact, uint64_t seq)
+{
+	char line[64];
+
+	(void) snprintf(line, sizeof(line), "%s %" PRIu64 "\n", fact, seq);
+	note(c, line);
 }
 
 int journal_rewrite(struct context *c, struct err *e)
@@ -240,9 +257,19 @@ int journal_status_read(struct context *c, int *ret_code, int *ret_status)
 
 static void read_facts(struct journal_record *r, char *line)
 {
-	const char *word;
+	char *word;
 
 	while ((word = strsep(&line, "\n"))) {
+		char *number = strchr(word, ' ');
+		uint64_t seq;
+
+		if (number) { /* a torn one was not told: the daemon died before it could be */
+			*number = '\0';
+			if (line && units_parse_u64(number + 1, 1, INT64_MAX, &seq) == 0) {
+				(void) snprintf(r->fact, sizeof(r->fact), "%s", word);
+				r->event = seq;
+			}
+		}
 		r->started |= str_equal(word, "started");
 		r->stopping |= str_equal(word, "stopping");
 		r->frozen = str_equal(word, "frozen") || (r->frozen && !str_equal(word, "thawed"));

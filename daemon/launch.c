@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/tell.h"
 
 struct launch {
 	struct context *context;
@@ -207,7 +208,8 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	l->io = request->io;
 	c->launch = l;
 	c->throwaway = request->throwaway;
-	c->exec_failed = c->out_of_memory = c->status_written = false;
+	c->exec_failed = c->out_of_memory = c->status_written = c->stop_told = false;
+	c->started_us = 0;
 	context_enter(c, LIFE_START);
 	r = prepare(l, request, e);
 	if (r < 0) {
@@ -257,7 +259,7 @@ static void started(struct context *c)
 	free(p);
 	launch_free(TAKE_PTR(c->launch));
 	(void) fault_point("launch-started");
-	journal_note(c, "started"); /* before anyone is told: a new daemon keeps what it finds so */
+	tell_fact(c, EVENT_STARTED, NULL); /* before a client: a new daemon keeps what it finds so */
 	context_enter(c, LIFE_STARTED);
 	r = ending_watch(c);
 	if (r < 0) { /* cannot be supervised: better not at all */
@@ -269,8 +271,6 @@ static void started(struct context *c)
 		session_launch_started(c->session, c);
 	}
 	waiters_call(c, WAITER_START, &(struct err){});
-	events_add(c->manager->events, "started", c->name,
-		   json_pack("{s:i}", "pid", (int) c->id.pid));
 }
 
 void launch_report(struct context *c, enum seat_event event, int fd, struct err *e)

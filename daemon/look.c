@@ -102,6 +102,17 @@ json_t *context_summary(struct manager *m, struct context *c)
 	return o;
 }
 
+bool context_says_ready(const struct context *c)
+{
+	(void) c;
+	return false;
+}
+
+bool context_is_ready(const struct context *c)
+{
+	return c->state == LIFE_RUNNING || c->state == LIFE_FROZEN;
+}
+
 bool context_is_running(const struct context *c)
 {
 	return c->state != LIFE_STOPPED;

@@ -25,6 +25,7 @@ struct manager_config {
 	const char *init_path, *profile_dir;
 	const char *instance; /* cgroup directory below "ward/" */
 	unsigned seats; /* parked seats to keep; 0: none */
+	uint64_t history_bytes; /* of events to keep on disk */
 	uint32_t ids_first, ids_total;
 };
 
@@ -59,6 +60,10 @@ json_t *context_summary(struct manager *m, struct context *c);
 /** The spec a running context was started with, else the declared one. */
 const struct spec *context_spec(const struct context *c);
 const char *context_name(const struct context *c);
+/** Whether it runs and is ready for its work. Where its spec has no `ready` it is with its start. */
+bool context_is_ready(const struct context *c);
+/** Whether it says itself when it is ready: then there is a "ready" event. */
+bool context_says_ready(const struct context *c);
 /** Whether it has, or is about to have, processes: any state but stopped. */
 bool context_is_running(const struct context *c);
 /** @return 0, or -ESRCH when it does not run. */

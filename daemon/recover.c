@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/tell.h"
 
 static uint64_t number(const json_t *o, const char *key)
 {
@@ -44,7 +45,7 @@ static void read_process(struct context *c, const json_t *head)
 	c->throwaway = json_is_true(json_object_get(head, "throwaway"));
 }
 
-/* Ended, or cut off while it was starting: its slot is left to the sweep. */
+/* Ended, or cut off while it was starting: its slot is left to the sweep, and can still be asked. */
 static void record_end(struct context *c, bool started)
 {
 	struct exit_info *x = &c->exit;
@@ -60,11 +61,13 @@ static void record_end(struct context *c, bool started)
 		(void) snprintf(x->reason, sizeof(x->reason), "lost");
 		(void) str_replace(&x->text, "it ended while no daemon was running");
 	}
+	if (started) {
+		ending_explain(c, x);
+	}
+	tell_end_again(c, !started);
 	c->slot = 0;
 	c->ids_owned = false;
 	c->id = (struct proc_id){};
-	events_add(c->manager->events, started ? "exited" : "failed", c->name,
-		   json_pack("{s:o}", "exit", exit_to_json(x)));
 	journal_end(c);
 	spec_freep(&c->active);
 	if (c->throwaway) {
@@ -118,6 +121,8 @@ static void recover_one(struct manager *m, const char *name)
 		exit_from_json(&c->exit, json_object_get(record.head, "exit"));
 	} else if (c) {
 		read_process(c, record.head);
+		tell_fact_again(c, &record);
+		c->stop_told = record.stopping;
 		r = read_spec(c, json_object_get(record.head, "spec"));
 		if (r < 0 || !record.started || adopt(c, &record) < 0) {
 			record_end(c, record.started);

@@ -361,7 +361,7 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 		return err_set(e, -EIO, "declaring %s: what was written does not read back",
 			       spec->name);
 	}
-	events_add(m->events, "declared", spec->name, NULL);
+	(void) events_add(m->events, EVENT_DECLARED, spec->name, NULL);
 	return 0;
 }
 
@@ -387,7 +387,7 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 	}
 	(void) unlinkat(m->log_dirfd, log, 0);
 	journal_remove(m, c->name);
-	events_add(m->events, "deleted", c->name, NULL);
+	(void) events_add(m->events, EVENT_DELETED, c->name, NULL);
 	registry_remove(m, c);
 	return 0;
 }

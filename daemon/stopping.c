@@ -7,7 +7,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/core.h"
+#include "daemon/tell.h"
 
 #define FAKE_WAIT_US (10ull * 1000000)
 #define INIT_WAIT_US (30ull * 1000000)
@@ -195,8 +195,9 @@ int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, mana
 		(void) sched_slot_freeze(m->sched, c->slot, false);
 	}
 	if (!begun) {
-		journal_note(c, "stopping");
-		events_add(m->events, "stopping", c->name, NULL);
+		if (!c->stop_told) {
+			tell_fact(c, EVENT_STOPPING, NULL);
+		}
 		advance(c);
 	} else if (timeout_us) { /* a second, more impatient caller */
 		arm(c, timeout_us);
@@ -244,8 +245,7 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 	}
 	context_enter(c, event);
 	if (c->state != before) {
-		journal_note(c, frozen ? "frozen" : "thawed");
-		events_add(m->events, frozen ? "frozen" : "thawed", c->name, NULL);
+		tell_fact(c, frozen ? EVENT_FROZEN : EVENT_THAWED, NULL);
 	}
 	return 0;
 }

@@ -61,7 +61,16 @@ struct context *api_context(struct http_request *r)
 	return c;
 }
 
+json_t *api_with_seq(struct http_request *r, json_t *o)
+{
+	uint64_t last = events_last(manager_events(api_of(r)->manager));
+
+	if (o)
+		(void) json_object_set_new(o, "seq", json_integer((json_int_t) last));
+	return o;
+}
+
 void api_reply_summary(struct http_request *r, unsigned status, struct context *c)
 {
-	http_reply_json(r, status, context_summary(api_of(r)->manager, c));
+	http_reply_json(r, status, api_with_seq(r, context_summary(api_of(r)->manager, c)));
 }

@@ -187,6 +187,7 @@ static int start_manager(struct daemon *d, struct err *e)
 		.profile_dir = d->options.profiles,
 		.instance = d->instance.name,
 		.seats = d->options.seats,
+		.history_bytes = d->options.history_bytes,
 		.ids_first = d->instance.ids_first,
 		.ids_total = d->instance.ids_total,
 	};

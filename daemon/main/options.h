@@ -13,6 +13,7 @@ struct options {
 	char config_dir[PATH_MAX], state_dir[PATH_MAX], run_dir[PATH_MAX];
 	char init[PATH_MAX], profiles[PATH_MAX];
 	unsigned seats;
+	uint64_t history_bytes;
 	enum log_level log_level;
 	bool help, version; /* print and go */
 };

@@ -6,7 +6,8 @@
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
- *   logs.c      logs stay within bounds           tell.c      events told once, after any death */
+ *   logs.c      logs stay within bounds           tell.c      events told once, after any death
+ *   why.c       explains a state                  watch_limits.c  throttling, limits that are hit */
 #pragma once
 
 #include <sys/queue.h>
@@ -106,6 +107,7 @@ struct context {
 	struct exit_info exit;
 	struct waiter_list waiters;
 	struct session *session; /* of `run`; NULL otherwise */
+	struct limit_watch *limits; /* watch_limits.h; NULL: none of them is watched */
 	bool exec_failed; /* the start failed in the exec of the command itself */
 };
 
@@ -133,6 +135,7 @@ struct manager {
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	sd_event_source *logs_grow, *logs_look;
 	bool logs_flood; /* the last look found a log too large */
+	struct limits *limits;
 	bool closing;
 };
 
@@ -178,7 +181,7 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
-	bool started, frozen, stopping, ended;
+	bool started, frozen, stopping, throttled, ended;
 	char fact[32]; /* the last one that is told as an event, "" when there is none ... */
 	uint64_t event; /* ... and that event's number */
 };

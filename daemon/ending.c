@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/tell.h"
+#include "daemon/watch_limits.h"
 
 /* linux/pidfd.h of 6.15; older headers lack it */
 #define PIDFD_INFO_EXIT_BIT (1ull << 3)
@@ -294,6 +295,7 @@ static void forget_process(struct context *c)
 	sd_event_source_disable_unref(TAKE_PTR(c->status_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->oom_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
+	limits_unwatch(c);
 	free(TAKE_PTR(c->stop_sequence));
 	c->stop_count = c->stop_next = 0;
 	b.pidfd = TAKE_FD(c->pidfd);
@@ -337,6 +339,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 		ending_explain(c, &c->exit);
 	}
 	(void) fault_point("ending-read");
+	limits_last_look(c);
 	context_enter(c, LIFE_EXITED);
 	tell_end(c, start_error != NULL);
 	if (session) {

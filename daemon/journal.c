@@ -18,7 +18,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/core.h"
+#include "daemon/watch_limits.h"
 
 #define JOURNAL_VERSION 1
 #define JOURNAL_MAX (1u << 20)
@@ -161,7 +161,8 @@ int journal_rewrite(struct context *c, struct err *e)
 
 	journal_name(c->name, "journal", file);
 	if (!text ||
-	    asprintf(&all, "%sstarted\n%s", text, c->state == LIFE_FROZEN ? "frozen\n" : "") < 0) {
+	    asprintf(&all, "%sstarted\n%s%s", text, c->state == LIFE_FROZEN ? "frozen\n" : "",
+		     limits_throttled(c) ? EVENT_THROTTLED "\n" : "") < 0) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
 	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);
@@ -272,6 +273,8 @@ static void read_facts(struct journal_record *r, char *line)
 		}
 		r->started |= str_equal(word, "started");
 		r->stopping |= str_equal(word, "stopping");
+		r->throttled = str_equal(word, EVENT_THROTTLED) ||
+			       (r->throttled && !str_equal(word, EVENT_UNTHROTTLED));
 		r->frozen = str_equal(word, "frozen") || (r->frozen && !str_equal(word, "thawed"));
 	}
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/tell.h"
+#include "daemon/watch_limits.h"
 
 struct launch {
 	struct context *context;
@@ -271,6 +272,7 @@ static void started(struct context *c)
 		session_launch_started(c->session, c);
 	}
 	waiters_call(c, WAITER_START, &(struct err){});
+	limits_watch(c, false);
 }
 
 void launch_report(struct context *c, enum seat_event event, int fd, struct err *e)

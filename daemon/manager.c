@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/core.h"
+#include "daemon/watch_limits.h"
 #include "daemon/doctor.h"
 
 static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
@@ -77,7 +77,7 @@ static int open_events(struct manager *m, const struct manager_config *config, s
 		history_close(history);
 		return err_set_errno(e, r, "making the event ring");
 	}
-	return 0;
+	return limits_init(m, e);
 }
 
 static int open_rooms(struct manager *m, const struct manager_config *config, struct err *e)
@@ -209,6 +209,7 @@ void manager_free(struct manager *m)
 	m->closing = true;
 	logs_unwatch(m);
 	registry_done(m); /* launches under way give their seats back */
+	limits_done(m);
 	seats_done(m);
 	ending_done(m);
 	sd_event_source_disable_unref(m->dying_timer);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/tell.h"
+#include "daemon/watch_limits.h"
 
 static uint64_t number(const json_t *o, const char *key)
 {
@@ -93,6 +94,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 		c->ids_owned = false;
 	}
 	ending_watch_memory(c);
+	limits_watch(c, record->throttled);
 	c->state = record->frozen ? LIFE_FROZEN : LIFE_RUNNING;
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	return 0;

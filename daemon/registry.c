@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "daemon/core.h"
+#include "daemon/watch_limits.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -80,6 +80,7 @@ static void context_free(struct context *c)
 		STAILQ_REMOVE_HEAD(&c->waiters, link);
 		free(w);
 	}
+	limits_unwatch(c);
 	launch_free(c->launch);
 	sd_event_source_disable_unref(c->exit_source);
 	sd_event_source_disable_unref(c->status_source);

@@ -83,7 +83,7 @@ static void finish(struct http_request *r, int code)
 	if (code < 0)
 		http_reply_refused(r);
 	else
-		http_reply_json(r, 200, api_with_seq(r, json_object()));
+		http_reply_json(r, 200, api_with_seq(r, json_pack("{s:s}", "name", r->name)));
 }
 
 void api_kill(struct http_request *r)

@@ -76,6 +76,12 @@ bool context_is_running(const struct context *c);
 json_t *context_processes(struct manager *m, struct context *c, struct err *e);
 /** Opens the context's log for reading. @return descriptor or -errno (-ENOENT: nothing yet). */
 int context_log_open(struct manager *m, struct context *c);
+/** Why it is in the state it is in, from what is read back: see docs/api.md. New reference or NULL. */
+json_t *context_why(struct manager *m, struct context *c);
+/** The same of a name that is no context but was one: NULL when no event tells of it. */
+json_t *manager_why_gone(struct manager *m, const char *name);
+/** The name of a context that is most like this one, or NULL. */
+const char *manager_nearest(struct manager *m, const char *name);
 /** The plan of a spec as text: namespaces, mounts, cgroup writes, in order. */
 [[nodiscard]] int manager_plan(struct manager *m, const struct spec *spec, struct buf *out,
 			       struct err *e);

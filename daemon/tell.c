@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -56,6 +57,23 @@ static json_t *read_victim(const char *line)
 	return json_pack("{s:i, s:s%}", "pid", pid, "command", name, strlen(name));
 }
 
+/* Slots' numbers come again with the next daemon: is the line that `at` is in, "<6>[ 4091.0767] ..",
+ * younger than the start? */
+static bool is_since(const char *log, const char *at, uint64_t started_us)
+{
+	struct timespec real, mono;
+	unsigned long long s, us;
+
+	(void) clock_gettime(CLOCK_REALTIME, &real);
+	(void) clock_gettime(CLOCK_MONOTONIC, &mono);
+	while (at > log && at[-1] != '\n')
+		at--;
+	if (sscanf(at, "<%*d>[%llu.%6llu]", &s, &us) != 2)
+		return true; /* a kernel that does not say when */
+	s += (unsigned long long) (real.tv_sec - mono.tv_sec) + 1;
+	return s * 1000000 + us >= started_us;
+}
+
 /* The last process that the kernel says it killed in the slot. */
 static json_t *find_victim(const struct context *c)
 {
@@ -70,7 +88,8 @@ static json_t *find_victim(const struct context *c)
 	sched_slot_path(c->manager->sched, c->slot, path, sizeof(path));
 	(void) snprintf(sought, sizeof(sought), "oom_memcg=%s,", path);
 	for (const char *p = log; (p = strstr(p, sought)); p++)
-		found = p;
+		if (is_since(log, p, c->started_us))
+			found = p;
 	return found ? read_victim(found) : NULL;
 }
 

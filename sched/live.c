@@ -83,11 +83,31 @@ static bool read_stall(const char *text, const char *kind, struct sched_stall *r
 	return true;
 }
 
+static int parse_pressure(const char *text, struct sched_pressure *ret)
+{
+	struct sched_pressure p = {};
+
+	if (!read_stall(text, "some", &p.some))
+		return -EBADMSG;
+	(void) read_stall(text, "full", &p.full);
+	*ret = p;
+	return 0;
+}
+
+int sched_host_pressure(const char *resource, struct sched_pressure *ret)
+{
+	char path[64], text[512];
+	ssize_t n;
+
+	(void) snprintf(path, sizeof(path), "/proc/pressure/%s", resource);
+	n = cg_read(AT_FDCWD, path, text, sizeof(text));
+	return n < 0 ? (int) n : parse_pressure(text, ret);
+}
+
 int sched_slot_pressure(struct sched_host *h, unsigned slot, const char *resource,
 			struct sched_pressure *ret)
 {
 	const struct cg_tree *t = host_tree(h, CG_CORE);
-	struct sched_pressure p = {};
 	char file[32], text[512];
 	ssize_t n;
 
@@ -97,13 +117,7 @@ int sched_slot_pressure(struct sched_host *h, unsigned slot, const char *resourc
 	n = slot_read(t, slot, file, text, sizeof(text));
 	if (n == -ENOENT)
 		return -EOPNOTSUPP; /* no PSI in this kernel, or it is switched off */
-	if (n < 0)
-		return (int) n;
-	if (!read_stall(text, "some", &p.some))
-		return -EBADMSG;
-	(void) read_stall(text, "full", &p.full);
-	*ret = p;
-	return 0;
+	return n < 0 ? (int) n : parse_pressure(text, ret);
 }
 
 /* --- keys --- */

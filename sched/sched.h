@@ -148,6 +148,8 @@ struct sched_pressure {
 };
 [[nodiscard]] int sched_slot_pressure(struct sched_host *h, unsigned slot, const char *resource,
 				      struct sched_pressure *ret);
+/** The same of the whole host. */
+[[nodiscard]] int sched_host_pressure(const char *resource, struct sched_pressure *ret);
 /** Device nodes that were not opened because the context has no right to. */
 struct sched_denials {
 	uint64_t count;

@@ -53,7 +53,10 @@ struct context *api_context(struct http_request *r)
 			(void) err_set(&r->err, -EINVAL, "%s: its file has errors", r->name);
 			http_reply_error(r, 400, &r->err, &errors);
 		} else {
-			(void) err_set(&r->err, -ENOENT, "%s: no such context", r->name);
+			const char *near = manager_nearest(api_of(r)->manager, r->name);
+
+			(void) err_set(&r->err, -ENOENT, "%s: no such context%s%s%s", r->name,
+				       near ? "; did you mean " : "", near ?: "", near ? "?" : "");
 			http_reply_error(r, 404, &r->err, NULL);
 		}
 		spec_errors_done(&errors);

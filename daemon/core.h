@@ -136,6 +136,7 @@ struct manager {
 	sd_event_source *logs_grow, *logs_look;
 	bool logs_flood; /* the last look found a log too large */
 	struct limits *limits;
+	struct journald *journald;
 	bool closing;
 };
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/watch_limits.h"
 #include "daemon/doctor.h"
+#include "daemon/journald.h"
 
 static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
 {
@@ -76,6 +77,10 @@ static int open_events(struct manager *m, const struct manager_config *config, s
 	if (r < 0) {
 		history_close(history);
 		return err_set_errno(e, r, "making the event ring");
+	}
+	if (config->journal && journald_new(m->events, m->loop, config->journal, &m->journald, e) < 0) {
+		log_warning("%s", e->text);
+		*e = (struct err){};
 	}
 	return limits_init(m, e);
 }
@@ -218,6 +223,7 @@ void manager_free(struct manager *m)
 	fs_host_free(m->fs);
 	context_host_free(m->host);
 	sched_host_free(m->sched);
+	journald_free(m->journald);
 	events_free(m->events);
 	fd_close(m->config_dirfd);
 	fd_close(m->journal_dirfd);

@@ -26,6 +26,7 @@ struct manager_config {
 	const char *instance; /* cgroup directory below "ward/" */
 	unsigned seats; /* parked seats to keep; 0: none */
 	uint64_t history_bytes; /* of events to keep on disk */
+	const char *journal; /* the socket of the journal that gets them too; NULL: none */
 	uint32_t ids_first, ids_total;
 };
 

@@ -105,6 +105,8 @@ static const struct row rows[] = {
 	  AT(seats) },
 	{ "history", "SIZE", "how much of the events' history to keep on disk (8M)", read_size,
 	  AT(history_bytes) },
+	{ "journal", "SOCKET", "the journal that gets the events too (where stderr goes to it)",
+	  read_path, AT(journal) },
 	{ "log-level", "LEVEL", "error, warning, info (the default) or debug", read_level,
 	  AT(log_level) },
 	{ "version", NULL, "print the version", read_flag, AT(version) },

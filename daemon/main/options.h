@@ -14,6 +14,7 @@ struct options {
 	char init[PATH_MAX], profiles[PATH_MAX];
 	unsigned seats;
 	uint64_t history_bytes;
+	char journal[PATH_MAX]; /* "": only where standard error goes to it */
 	enum log_level log_level;
 	bool help, version; /* print and go */
 };

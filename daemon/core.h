@@ -247,3 +247,5 @@ void session_context_ended(struct session *s, struct context *c, const struct er
 /** Checks the table; -EBUSY with "NAME: <refusal>" when the state forbids the event. */
 [[nodiscard]] int context_permit(const struct context *c, enum life_event event, struct err *e);
 void context_enter(struct context *c, enum life_event event);
+/** Journals and tells that it was frozen or thawed. */
+void context_note_frozen(struct context *c, bool frozen);

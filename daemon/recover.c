@@ -72,6 +72,17 @@ static void record_end(struct context *c, bool started)
 	}
 }
 
+/* The kernel knows whether it is frozen; the daemon may have died before it noted so. */
+static void adopt_frozen(struct context *c, const struct journal_record *record)
+{
+	bool frozen = sched_slot_frozen(c->manager->sched, c->slot);
+
+	c->state = frozen ? LIFE_FROZEN : LIFE_RUNNING;
+	if (frozen != record->frozen) {
+		context_note_frozen(c, frozen);
+	}
+}
+
 static int adopt(struct context *c, const struct journal_record *record)
 {
 	int r;
@@ -90,7 +101,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 		c->ids_owned = false;
 	}
 	ending_watch_memory(c);
-	c->state = record->frozen ? LIFE_FROZEN : LIFE_RUNNING;
+	adopt_frozen(c, record);
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	return 0;
 }

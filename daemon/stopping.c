@@ -229,6 +229,14 @@ int manager_kill(struct manager *m, struct context *c, int sig, bool all, struct
 		     : 0;
 }
 
+void context_note_frozen(struct context *c, bool frozen)
+{
+	const char *fact = frozen ? "frozen" : "thawed";
+
+	journal_note(c, fact);
+	events_add(c->manager->events, fact, c->name, NULL);
+}
+
 int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err *e)
 {
 	enum life_event event = frozen ? LIFE_FREEZE : LIFE_THAW;
@@ -244,8 +252,7 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 	}
 	context_enter(c, event);
 	if (c->state != before) {
-		journal_note(c, frozen ? "frozen" : "thawed");
-		events_add(m->events, frozen ? "frozen" : "thawed", c->name, NULL);
+		context_note_frozen(c, frozen);
 	}
 	return 0;
 }

@@ -60,7 +60,8 @@ void parked_free(struct parked *p);
 struct exit_info {
 	bool known; /* something ran and ended */
 	int code, status; /* CLD_EXITED / CLD_KILLED / CLD_DUMPED, as waitid(2) */
-	/* "exit", "signal", "oom", "start", "lost", "reboot", "poweroff", "unhealthy", "watchdog" */
+	/* "exit", "signal", "oom", "start", "lost", "reboot", "poweroff", "unhealthy",
+	 * "watchdog" */
 	char reason[EXIT_REASON_MAX];
 	char *text;
 };
@@ -170,7 +171,7 @@ void spec_freep(struct spec **s);
 /* --- journal.c: RUN/contexts/NAME.journal and NAME.status --- */
 /** Writes the intent to start: everything a new daemon needs. */
 [[nodiscard]] int journal_begin(struct context *c, struct err *e);
-/** Adds one fact ("started", "ready", "frozen", "thawed", "stopping" ...). Failure is logged, not fatal. */
+/** Adds one fact ("started", "ready", "frozen", "stopping" ...). Failure is logged, not fatal. */
 void journal_note(struct context *c, const char *fact);
 /** Rewrites the record with the present spec (after a live change). */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);

@@ -52,9 +52,10 @@ struct context *manager_find(struct manager *m, const char *name);
 void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 
 /** {"name","state","pid","uptime_us","exit":{..}|null,"description","init","throwaway","cgroup",
- *  "warnings":[..],"ready", and what service_summary() adds}; state: stopped | starting | running | stopping | frozen. exit:
- *  {"status":N} or {"signal":N,"name":"KILL"}, with "reason": "exit"|"signal"|"oom"|"start"|"lost"|
- *  "reboot"|"poweroff"|"unhealthy"|"watchdog", "text". New reference. */
+ *  "warnings":[..],"ready", and what a service says: docs/api.md}; state: stopped | starting |
+ *  running | stopping | frozen. exit: {"status":N} or {"signal":N,"name":"KILL"}, with "reason":
+ *  "exit"|"signal"|"oom"|"start"|"lost"|"reboot"|"poweroff"|"unhealthy"|"watchdog", "text".
+ *  New reference. */
 json_t *context_summary(struct manager *m, struct context *c);
 /** The spec a running context was started with, else the declared one. */
 const struct spec *context_spec(const struct context *c);
@@ -104,7 +105,8 @@ typedef void (*manager_done)(void *arg, const struct err *e);
 /** As manager_start(), but calls back as soon as the command runs. */
 [[nodiscard]] int manager_launch(struct manager *m, struct context *c, manager_started done,
 				 void *arg, struct err *e);
-/** Runs the stop sequence; calls off a restart that was pending; succeeds at once when it does not run. @timeout_us 0: the spec's. */
+/** Runs the stop sequence; succeeds at once when it does not run, and calls off a restart that was
+ * pending. @timeout_us 0: the spec's. */
 [[nodiscard]] int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us,
 			       manager_done done, void *arg, struct err *e);
 /** @sig to process 1 (which forwards it), or with `all` to every process; SIGKILL always to all. */

@@ -105,8 +105,8 @@ int service_adopt(struct context *c, const struct journal_record *record)
 		log_warning("%s: listening to it again: %s", c->name,
 			    e.code ? e.text : strerror(-r));
 	}
-	/* Of its watchdog we begin to think when we first hear it: whoever is still connected to the
-	 * old daemon's socket does not reach us, and works all the same. */
+	/* Its watchdog begins when we first hear it: whoever is still connected to the old daemon's
+	 * socket does not reach us, and works all the same. */
 	if (c->state == LIFE_RUNNING && s->ready) {
 		health_begin(s);
 	} else if (c->state == LIFE_RUNNING) {

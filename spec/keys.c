@@ -179,10 +179,10 @@ static const struct row rows[] = {
 		.choice = &ready_choice,
 		.fallback = "started",
 		.allowed = "started, notify, tcp:PORT or exec:COMMAND",
-		.help = "When the context counts as ready, which is what start waits for: as soon as "
-			"the command runs; when it says READY=1 through its socket (sd_notify(3)); "
-			"when a connection to the port is accepted on 127.0.0.1 or ::1 inside; when a "
-			"command run inside ends with status 0.",
+		.help = "When the context counts as ready, which is what start waits for: as soon "
+			"as the command runs; when it says READY=1 through its socket "
+			"(sd_notify(3)); when a connection to the port is accepted on 127.0.0.1 "
+			"or ::1 inside; when a command run inside ends with status 0.",
 	},
 	{
 		.section = "context",
@@ -192,8 +192,8 @@ static const struct row rows[] = {
 		.max = 24 * HOUR,
 		.fallback = "1m",
 		.allowed = "100ms..24h",
-		.help = "How long a start waits for the context to be ready. Then the start fails and "
-			"the context is stopped.",
+		.help = "How long a start waits for the context to be ready. Then the start "
+			"fails and the context is stopped.",
 	},
 	{
 		.section = "context",
@@ -202,10 +202,10 @@ static const struct row rows[] = {
 		.live = true,
 		.fallback = "no",
 		.allowed = "no, on-failure, always",
-		.help = "Whether the context is started again when it ended by itself: after any end "
-			"but exit status 0 (on-failure), or also after that (always). Never after a "
-			"stop or a poweroff inside; always after a reboot inside. A context made by "
-			"run ends with its command.",
+		.help = "Whether the context is started again when it ended by itself: after any "
+			"end but exit status 0 (on-failure), or also after that (always). Never "
+			"after a stop or a poweroff inside; always after a reboot inside. A "
+			"context made by run ends with its command.",
 	},
 	{
 		.section = "context",
@@ -218,9 +218,9 @@ static const struct row rows[] = {
 		.live = true,
 		.fallback = "100ms..10s",
 		.allowed = "DURATION or FIRST..MAX, 10ms..24h",
-		.help = "How long a restart is waited for. It doubles from FIRST to MAX with every "
-			"failure in a row, and is FIRST again once the context has run for as long as "
-			"MAX, at least 10s.",
+		.help = "How long a restart is waited for. It doubles from FIRST to MAX with "
+			"every failure in a row, and is FIRST again once the context has run for "
+			"as long as MAX, at least 10s.",
 	},
 	{
 		.section = "context",
@@ -233,7 +233,8 @@ static const struct row rows[] = {
 		.live = true,
 		.fallback = "10 in 5m",
 		.allowed = "none or COUNT in DURATION, 1..100 in 1s..24h",
-		.help = "After so many restarts in so long the context is given up and stays stopped.",
+		.help = "After so many restarts in so long the context is given up and stays "
+			"stopped.",
 	},
 	{
 		.section = "context",
@@ -244,9 +245,9 @@ static const struct row rows[] = {
 		.max = 24 * HOUR,
 		.fallback = "off",
 		.allowed = "off or 100ms..24h",
-		.help = "The command must say WATCHDOG=1 through its socket at least this often once "
-			"it is ready, as told by sd_watchdog_enabled(3); on-unhealthy says what "
-			"happens when it does not.",
+		.help = "The command must say WATCHDOG=1 through its socket at least this often "
+			"once it is ready, as told by sd_watchdog_enabled(3); on-unhealthy says "
+			"what happens when it does not.",
 	},
 	{
 		.section = "context",
@@ -292,9 +293,9 @@ static const struct row rows[] = {
 		.live = true,
 		.fallback = "restart",
 		.allowed = "restart, stop, none",
-		.help = "What happens when health or watchdog say that the context does not work: it "
-			"is stopped and, whatever restart says, started again; it is stopped; only an "
-			"event tells.",
+		.help = "What happens when health or watchdog say that the context does not "
+			"work: it is stopped and, whatever restart says, started again; it is "
+			"stopped; only an event tells.",
 	},
 	{
 		.section = "files",

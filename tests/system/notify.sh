@@ -154,6 +154,20 @@ END
 check "without ids of its own and without ward-init" ctl start noids
 ctl stop noids
 
+ini system <<-END
+	[context]
+	init = /tools/init
+	stop = KILL
+	ready = notify
+	ready-timeout = 5s
+	[files]
+	$tools
+END
+printf '#!/bin/sh\nexec /tools/say READY=1 drip\n' >"$WARD_DIR/tools/init"
+chmod 755 "$WARD_DIR/tools/init"
+check "a full init says when it has booted" ctl start system
+ctl stop system
+
 # --- the daemon dies ---
 
 ini waits <<-END

@@ -218,6 +218,27 @@ rm "$WARD_DIR/gate/end"
 check "pending ones are stopped by stop --all" ctl stop --all
 is "both of them" "$(field later restart_in_us) $(field comes restart_in_us)" "null null"
 
+# --- reboot(2) ---
+
+for what in "reboots 0x1234567 fake" "halts 0x4321fedc none"; do
+	read -r name how init <<<"$what"
+	ini "$name" <<-END
+		[context]
+		command = /usr/bin/python3 -c 'import ctypes; ctypes.CDLL(None).reboot($how)'
+		init = $init
+		restart-delay = 50ms
+		restart-limit = 2 in 1m
+		[process]
+		capability = +sys-boot
+	END
+	ctl start "$name"
+done
+check "a context that reboots is started again, as often as the limit allows" \
+	retry_until 10 has_event reboots gave-up
+is "whatever its policy is" "$(count_event reboots started) $(field reboots exit.reason)" "3 reboot"
+check "one that powers off ends" retry_until 5 is_state halts stopped
+is "for good" "$(count_event halts started) $(field halts exit.reason)" "1 poweroff"
+
 # --- health ---
 
 ini sick <<-END

@@ -44,6 +44,8 @@ const struct option options_table[OPT_COUNT] = {
 			  false },
 	[OPT_FULL] = { "full", 0, NULL, "also the keys that have their default", false },
 	[OPT_REPLACE] = { "replace", 0, NULL, "overwrite a context of the same name", false },
+	[OPT_NO_WAIT] = { "no-wait", 0, NULL, "return as soon as the commands run, ready or not",
+			  false },
 	[OPT_SOCKET] = { "socket", 0, "FILE",
 			 "the daemon's socket (else $WARD_SOCKET, else /run/ward/control.sock)",
 			 false },

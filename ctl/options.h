@@ -29,6 +29,7 @@ enum opt {
 	OPT_RUNTIME,
 	OPT_FULL,
 	OPT_REPLACE,
+	OPT_NO_WAIT,
 	/* Global ones: every verb takes them. */
 	OPT_SOCKET,
 	OPT_NO_COLOR,

@@ -5,7 +5,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/core.h"
+#include "daemon/service.h"
 
 struct change {
 	struct spec *declared; /* the file's new content; NULL with `runtime` */
@@ -141,6 +141,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 		spec_freep(&c->active);
 		c->active = TAKE_PTR(ch.active);
 		ending_watch_memory(c);
+		service_changed(c);
 		r = journal_rewrite(c, e);
 		if (r < 0) { /* in force all the same; a new daemon would read it back stale */
 			log_warning("%s", e->text);

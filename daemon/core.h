@@ -6,7 +6,7 @@
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
- *   logs.c      logs stay within bounds */
+ *   logs.c      logs stay within bounds          service.h   readiness, health, restarts */
 #pragma once
 
 #include <sys/queue.h>
@@ -55,14 +55,22 @@ void parked_free(struct parked *p);
 
 /* --- contexts --- */
 
+#define EXIT_REASON_MAX 12
+
 struct exit_info {
 	bool known; /* something ran and ended */
 	int code, status; /* CLD_EXITED / CLD_KILLED / CLD_DUMPED, as waitid(2) */
-	char reason[8]; /* "exit", "signal", "oom", "start", "lost" */
+	/* "exit", "signal", "oom", "start", "lost", "reboot", "poweroff", "unhealthy",
+	 * "watchdog" */
+	char reason[EXIT_REASON_MAX];
 	char *text;
 };
 
-enum waiter_kind { WAITER_START, WAITER_STOP };
+enum waiter_kind {
+	WAITER_RUN, /* the command runs */
+	WAITER_START, /* it is ready */
+	WAITER_STOP /* it has ended */
+};
 
 struct waiter {
 	STAILQ_ENTRY(waiter) link;
@@ -74,6 +82,7 @@ struct waiter {
 STAILQ_HEAD(waiter_list, waiter);
 
 struct launch;
+struct service;
 
 struct context {
 	struct manager *manager;
@@ -87,6 +96,9 @@ struct context {
 	bool out_of_memory; /* it was ended for that */
 	bool status_written; /* by process 1 */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
+	bool start_failed; /* the last start ended before the command ran */
+	bool given_up; /* by its last end the limit of restarts was reached */
+	struct service *service; /* service.h; NULL where nothing of that is used */
 
 	/* while not stopped */
 	unsigned slot;
@@ -115,6 +127,7 @@ struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
 	int config_dirfd, journal_dirfd, log_dirfd, logs_fd;
+	int notify_dirfd, netns_fd; /* opened when first needed */
 	struct facts facts;
 	struct fs_host *fs;
 	struct sched_host *sched;
@@ -158,7 +171,7 @@ void spec_freep(struct spec **s);
 /* --- journal.c: RUN/contexts/NAME.journal and NAME.status --- */
 /** Writes the intent to start: everything a new daemon needs. */
 [[nodiscard]] int journal_begin(struct context *c, struct err *e);
-/** Adds one fact ("started", "frozen", "thawed", "stopping"). Failure is logged, not fatal. */
+/** Adds one fact ("started", "ready", "frozen", "stopping" ...). Failure is logged, not fatal. */
 void journal_note(struct context *c, const char *fact);
 /** Rewrites the record with the present spec (after a live change). */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
@@ -175,7 +188,8 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
-	bool started, frozen, stopping, ended;
+	bool started, ready, frozen, stopping, ended;
+	bool asked, again, failed; /* of a stop: service_give_up() */
 };
 /** @return 0, -ENOENT, -EBADMSG (torn or damaged). */
 [[nodiscard]] int journal_read(struct manager *m, const char *name, struct journal_record *ret);
@@ -244,6 +258,12 @@ void session_context_ended(struct session *s, struct context *c, const struct er
 [[nodiscard]] int session_name(struct manager *m, const struct spec *spec,
 			       char out[static SPEC_NAME_MAX + 1], struct err *e);
 
+/* --- stopping.c --- */
+/** Starts a declared, stopped context; @done (may be NULL) hears as @kind says. */
+[[nodiscard]] int context_start(struct context *c, manager_started done, enum waiter_kind kind,
+				void *arg, struct err *e);
+/** Begins to stop it for a reason of Ward's own (service.c knows which). */
+void context_stop(struct context *c);
 /** Checks the table; -EBUSY with "NAME: <refusal>" when the state forbids the event. */
 [[nodiscard]] int context_permit(const struct context *c, enum life_event event, struct err *e);
 void context_enter(struct context *c, enum life_event event);

@@ -14,8 +14,9 @@ typedef void (*events_wake)(void *arg); /* something was added */
 void events_free(struct events *e);
 /**
  * Adds {"seq", "time" (us since epoch), "kind", "context", ...detail}.
- * @kind "started", "exited", "stopping", "frozen", "thawed", "changed", "failed", "declared",
- * "deleted", "oom"; @context may be NULL; @detail an object, consumed, or NULL.
+ * @kind "started", "ready", "exited", "stopping", "frozen", "thawed", "changed", "failed",
+ * "declared", "deleted", "oom", "status", "unhealthy", "healthy", "watchdog", "restarting",
+ * "gave-up"; @context may be NULL; @detail an object, consumed, or NULL.
  */
 void events_add(struct events *e, const char *kind, const char *context, json_t *detail);
 /** @return the JSON line (with "\n") of the first event after `seq` and its number in *ret_seq;

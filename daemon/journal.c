@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/core.h"
+#include "daemon/service.h"
 
 #define JOURNAL_VERSION 1
 #define JOURNAL_MAX (1u << 20)
@@ -71,6 +71,7 @@ static json_t *record_json(const struct context *c, bool ended)
 	if (!o) {
 		return NULL;
 	}
+	service_to_journal(c, o, ended);
 	if (ended) {
 		(void) json_object_set_new(o, "exit", exit_to_json(&c->exit));
 		return o;
@@ -144,7 +145,9 @@ int journal_rewrite(struct context *c, struct err *e)
 
 	journal_name(c->name, "journal", file);
 	if (!text ||
-	    asprintf(&all, "%sstarted\n%s", text, c->state == LIFE_FROZEN ? "frozen\n" : "") < 0) {
+	    asprintf(&all, "%sstarted\n%s%s%s", text, context_is_ready(c) ? "ready\n" : "",
+		     c->state == LIFE_FROZEN ? "frozen\n" : "",
+		     c->state == LIFE_STOPPING ? "stopping\n" : "") < 0) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
 	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);
@@ -244,7 +247,11 @@ static void read_facts(struct journal_record *r, char *line)
 
 	while ((word = strsep(&line, "\n"))) {
 		r->started |= str_equal(word, "started");
+		r->ready |= str_equal(word, "ready");
 		r->stopping |= str_equal(word, "stopping");
+		r->asked |= str_equal(word, "asked");
+		r->again |= str_equal(word, "again");
+		r->failed |= str_equal(word, "failed");
 		r->frozen = str_equal(word, "frozen") || (r->frozen && !str_equal(word, "thawed"));
 	}
 }

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "daemon/core.h"
+#include "daemon/service.h"
 
 #define PROCESSES_MAX 4096
 #define CMDLINE_SHOWN 256
@@ -80,6 +80,7 @@ json_t *context_summary(struct manager *m, struct context *c)
 	if (!o) {
 		return NULL;
 	}
+	service_summary(c, o);
 	if (c->id.pid) {
 		char path[256] = "";
 

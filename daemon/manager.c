@@ -134,6 +134,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 		return err_set(e, -ENOMEM, "starting: out of memory");
 	}
 	m->config_dirfd = m->journal_dirfd = m->log_dirfd = m->logs_fd = -1;
+	m->notify_dirfd = m->netns_fd = -1;
 	m->loop = sd_event_ref(loop);
 	m->pool.target = config->seats;
 	m->next_slot = 1;
@@ -188,6 +189,8 @@ void manager_free(struct manager *m)
 	fd_close(m->config_dirfd);
 	fd_close(m->journal_dirfd);
 	fd_close(m->log_dirfd);
+	fd_close(m->notify_dirfd);
+	fd_close(m->netns_fd);
 	sd_event_unref(m->loop);
 	free(m->config_dir);
 	free(m->state_dir);

@@ -52,13 +52,16 @@ struct context *manager_find(struct manager *m, const char *name);
 void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 
 /** {"name","state","pid","uptime_us","exit":{..}|null,"description","init","throwaway","cgroup",
- *  "warnings":[..]}; state: stopped | starting | running | stopping | frozen. exit:
- *  {"status":N} or {"signal":N,"name":"KILL"}, with "reason": "exit"|"signal"|"oom"|"start"|"lost",
- *  "text". New reference. */
+ *  "warnings":[..],"ready", and what a service says: docs/api.md}; state: stopped | starting |
+ *  running | stopping | frozen. exit: {"status":N} or {"signal":N,"name":"KILL"}, with "reason":
+ *  "exit"|"signal"|"oom"|"start"|"lost"|"reboot"|"poweroff"|"unhealthy"|"watchdog", "text".
+ *  New reference. */
 json_t *context_summary(struct manager *m, struct context *c);
 /** The spec a running context was started with, else the declared one. */
 const struct spec *context_spec(const struct context *c);
 const char *context_name(const struct context *c);
+/** Whether it runs and its condition (key context.ready) is met. */
+bool context_is_ready(const struct context *c);
 /** Whether it has, or is about to have, processes: any state but stopped. */
 bool context_is_running(const struct context *c);
 /** @return 0, or -ESRCH when it does not run. */
@@ -91,14 +94,19 @@ int context_log_open(struct manager *m, struct context *c);
 
 /* --- act --- */
 
-/** How a start, a run or an exec ended up: e->code == 0 means it runs. */
+/** How a start ended up: e->code == 0 means it is ready (or runs, where that was asked). */
 typedef void (*manager_started)(void *arg, struct context *c, const struct err *e);
 /** e->code == 0 means done. */
 typedef void (*manager_done)(void *arg, const struct err *e);
 
+/** Calls back when the context is ready, or will not be. A restart that was pending is done now. */
 [[nodiscard]] int manager_start(struct manager *m, struct context *c, manager_started done,
 				void *arg, struct err *e);
-/** Runs the stop sequence; succeeds at once when it does not run. @timeout_us 0: the spec's. */
+/** As manager_start(), but calls back as soon as the command runs. */
+[[nodiscard]] int manager_launch(struct manager *m, struct context *c, manager_started done,
+				 void *arg, struct err *e);
+/** Runs the stop sequence; succeeds at once when it does not run, and calls off a restart that was
+ * pending. @timeout_us 0: the spec's. */
 [[nodiscard]] int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us,
 			       manager_done done, void *arg, struct err *e);
 /** @sig to process 1 (which forwards it), or with `all` to every process; SIGKILL always to all. */

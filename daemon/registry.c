@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "daemon/core.h"
+#include "daemon/service.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -81,6 +81,7 @@ static void context_free(struct context *c)
 		free(w);
 	}
 	launch_free(c->launch);
+	service_free(c);
 	sd_event_source_disable_unref(c->exit_source);
 	sd_event_source_disable_unref(c->status_source);
 	sd_event_source_disable_unref(c->oom_source);

@@ -111,7 +111,7 @@ static void check_root(struct checker *c)
 /* A place where something is mounted: not one that Ward makes itself. */
 static void check_place(struct checker *c, const char *key, size_t i, const char *path)
 {
-	static const char *const reserved[] = { "/proc", "/sys" };
+	static const char *const reserved[] = { "/proc", "/sys", SPEC_NOTIFY_DIR };
 	char echo[TEXT_ECHO_MAX];
 
 	if (strcmp(path, "/") == 0)

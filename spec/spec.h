@@ -38,6 +38,44 @@ enum spec_seccomp {
 	SPEC_SECCOMP_COUNT
 };
 
+enum spec_restart {
+	SPEC_RESTART_NO,
+	SPEC_RESTART_ON_FAILURE,
+	SPEC_RESTART_ALWAYS,
+	SPEC_RESTART_COUNT
+};
+enum spec_unhealthy {
+	SPEC_UNHEALTHY_RESTART,
+	SPEC_UNHEALTHY_STOP,
+	SPEC_UNHEALTHY_NONE,
+	SPEC_UNHEALTHY_COUNT
+};
+
+#define SPEC_RESTARTS_MAX 100 /* the largest COUNT of `restart-limit = COUNT in DURATION` */
+
+enum spec_probe_kind {
+	SPEC_PROBE_NONE, /* ready when it is started; no health is asked for */
+	SPEC_PROBE_NOTIFY,
+	SPEC_PROBE_TCP,
+	SPEC_PROBE_EXEC,
+	SPEC_PROBE_COUNT
+};
+
+/** `ready = tcp:80`, `health = exec:COMMAND every 10s` */
+struct spec_probe {
+	enum spec_probe_kind kind;
+	unsigned port; /* with SPEC_PROBE_TCP */
+	struct strv command; /* with SPEC_PROBE_EXEC */
+	uint64_t every_us; /* of health only */
+};
+/** Where a context that wants one finds its notify socket (sd_notify(3)). */
+#define SPEC_NOTIFY_DIR "/dev/ward"
+#define SPEC_NOTIFY_SOCKET SPEC_NOTIFY_DIR "/notify"
+struct spec;
+bool spec_wants_notify(const struct spec *s);
+/** As in a file, less the interval: "tcp:80". */
+void spec_probe_print(const struct spec_probe *p, struct buf *out);
+
 /** `bind = SOURCE[:TARGET[:ro|rw]]`; the default is ro. */
 struct spec_bind {
 	char *source, *target;
@@ -82,6 +120,14 @@ struct spec {
 		struct strv environment; /* NAME=VALUE */
 		struct spec_stop *stop; /* count 0: the default for the init */
 		size_t stop_count;
+		struct spec_probe ready, health;
+		uint64_t ready_timeout_us;
+		enum spec_restart restart;
+		enum spec_unhealthy on_unhealthy;
+		uint64_t restart_first_us, restart_max_us; /* the delay, doubling */
+		uint64_t restart_limit, restart_limit_us; /* so many in so long; 0: no limit */
+		uint64_t watchdog_us; /* 0: off */
+		uint64_t health_timeout_us, health_retries;
 	} context;
 	struct {
 		enum spec_root root;

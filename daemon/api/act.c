@@ -46,7 +46,11 @@ void api_start(struct http_request *r)
 {
 	struct context *c = api_context(r);
 
-	if (c)
+	if (!c)
+		return;
+	if (r->query.no_wait)
+		follow_up(r, manager_launch(api_of(r)->manager, c, on_started, r, &r->err));
+	else
 		follow_up(r, manager_start(api_of(r)->manager, c, on_started, r, &r->err));
 }
 

@@ -18,7 +18,7 @@ const struct http_route api_routes[] = {
 	{ "DELETE", C, api_delete, NONE, ROOT, 0 },
 	{ "PATCH", C, api_change, NEEDED, ROOT, REQUEST_QUERY_RUNTIME },
 	{ "GET", C "/keys/{}", api_key, NONE, ROOT, 0 },
-	{ "POST", C "/start", api_start, NONE, ROOT, 0 },
+	{ "POST", C "/start", api_start, NONE, ROOT, REQUEST_QUERY_NO_WAIT },
 	{ "POST", C "/stop", api_stop, OPTIONAL, ROOT, 0 },
 	{ "POST", C "/kill", api_kill, OPTIONAL, ROOT, 0 },
 	{ "POST", C "/freeze", api_freeze, NONE, ROOT, 0 },

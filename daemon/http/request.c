@@ -436,6 +436,8 @@ int request_query_add(struct request_query *q, unsigned allowed, const char *nam
 		{ "runtime", REQUEST_QUERY_RUNTIME, offsetof(struct request_query, runtime), 1,
 		  true },
 		{ "follow", REQUEST_QUERY_FOLLOW, offsetof(struct request_query, follow), 1, true },
+		{ "no-wait", REQUEST_QUERY_NO_WAIT, offsetof(struct request_query, no_wait), 1,
+		  true },
 		{ "lines", REQUEST_QUERY_LINES, offsetof(struct request_query, lines),
 		  REQUEST_LOG_LINES_MAX, false },
 		{ "after", REQUEST_QUERY_AFTER, offsetof(struct request_query, after), INT64_MAX,

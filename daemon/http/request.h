@@ -89,11 +89,12 @@ enum request_query_bit { /* what a route allows */
 			 REQUEST_QUERY_FOLLOW = 8,
 			 REQUEST_QUERY_LINES = 16,
 			 REQUEST_QUERY_AFTER = 32,
-			 REQUEST_QUERY_USAGE = 64
+			 REQUEST_QUERY_USAGE = 64,
+			 REQUEST_QUERY_NO_WAIT = 128
 };
 
 struct request_query {
-	uint64_t replace, full, runtime, follow, usage; /* 0 or 1 */
+	uint64_t replace, full, runtime, follow, usage, no_wait; /* 0 or 1 */
 	uint64_t lines, after;
 	unsigned given; /* bits of enum request_query_bit */
 };

@@ -193,6 +193,10 @@ static const struct maker makers[] = {
 	{ "context.user", NULL, VALUES("", "www-data", "1000:100", "a_b.c$:z", "0") },
 	{ "context.hostname", NULL, VALUES("", "a", "web-1.example.org") },
 	{ "context.directory", NULL, VALUES("", "/", "/srv/with blank", "\"/semi ; colon\"") },
+	{ "context.owner", NULL, VALUES("", "alice", "1000 www-data\n0", "1879048191 a_b.c$") },
+	{ "context.grant", NULL,
+	  VALUES("", "cpu.limit", "cpu.share >= 2 <= 500, memory.limit<=1G\nio.limit",
+		 "cpu.limit <= 12.5% process.limit >= 5 cpu.burst <= 20ms cpu.cpus") },
 	{ "context.stop", NULL,
 	  VALUES("default", "KILL", "TERM 10s KILL", "RTMIN+3 1m TERM 250ms INT 0s 9") },
 	{ "files.mode", NULL, VALUES("cow", "read-only", "read-write") },
@@ -427,12 +431,12 @@ static void test_every_member_has_a_row(void **state)
 	assert_int_equal(bare, 0);
 }
 
-static void test_live_keys_are_the_limits(void **state)
+static void test_live_keys_are_limits_and_who_may_set_them(void **state)
 {
 	static const char *const live[] = { "process.limit", "cpu.share",      "cpu.limit",
 					    "cpu.burst",     "cpu.cpus",       "cpu.mems",
 					    "memory.limit",  "memory.reserve", "memory.swap",
-					    "io.limit" };
+					    "io.limit",	 "context.owner",  "context.grant" };
 	struct spec_key_info info;
 	size_t count = 0;
 
@@ -499,7 +503,7 @@ int main(void)
 		cmocka_unit_test(test_every_row_is_whole),
 		cmocka_unit_test(test_rows_share_no_field_and_sections_stand_together),
 		cmocka_unit_test(test_every_member_has_a_row),
-		cmocka_unit_test(test_live_keys_are_the_limits),
+		cmocka_unit_test(test_live_keys_are_limits_and_who_may_set_them),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_every_key_makes_two_specs_differ),
 		cmocka_unit_test(test_text_is_the_inverse_of_a_spec),

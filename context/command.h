@@ -62,8 +62,8 @@ struct command_request {
 /** Runs the COMMAND steps; does not return. */
 _Noreturn void command_run(struct command *c);
 
-/** Gives an anonymous pipe of root's to `uid` (not 0), so that /dev/stdout can be opened anew. */
-void command_own_pipe(int fd, uid_t uid, gid_t gid);
+/** Gives an anonymous pipe of `from` to `uid` (not 0), so that /dev/stdout can be opened anew. */
+void command_own_pipe(int fd, uid_t from, uid_t uid, gid_t gid);
 
 /* --- the steps, by topic --- */
 int command_streams(void *arg, struct err *e); /* tty.c */

@@ -136,6 +136,16 @@ bool seat_exec_failed(const struct seat *s);
 
 /* --- exec into a running context --- */
 
+/**
+ * Streams that the new process itself takes from a client's socket: the next `bytes` bytes there
+ * come with three descriptors. So those of somebody who is not root are never the daemon's.
+ */
+struct context_streams {
+	int sock; /* borrowed */
+	size_t bytes;
+	uid_t uid; /* of the client */
+};
+
 struct context_exec {
 	pid_t target; /* process 1 of the context, as the host sees it */
 	int target_pidfd;
@@ -143,6 +153,7 @@ struct context_exec {
 	struct strv environment; /* added to PATH, TERM, HOME ... */
 	char *user, *directory;
 	struct context_stdio io; /* borrowed for the call */
+	const struct context_streams *streams; /* in place of io's descriptors, or NULL */
 	const struct seat_enter *enter; /* into the context's cgroup slot */
 	uint32_t ids_first; /* the host's id of its root, to give pipes in `io` to; or 0 */
 };

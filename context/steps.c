@@ -20,7 +20,7 @@ static int give_streams(struct command *c, struct context_stdio *io, uid_t owner
 		if (fd < 0) {
 			continue;
 		}
-		command_own_pipe(fd, owner, owner);
+		command_own_pipe(fd, 0, owner, owner);
 		int r = steps_give_fd(steps, &c->streams[i], fd);
 		if (r < 0) {
 			result = r;

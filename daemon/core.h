@@ -6,7 +6,8 @@
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
- *   logs.c      logs stay within bounds          service.h   readiness, health, restarts */
+ *   logs.c      logs stay within bounds           service.h   readiness, health, restarts
+ *   owner.c     who besides root may ask */
 #pragma once
 
 #include <sys/queue.h>
@@ -120,6 +121,7 @@ struct context {
 	bool exec_failed; /* the start failed in the exec of the command itself */
 };
 
+struct owners;
 struct burial;
 LIST_HEAD(burial_list, burial);
 
@@ -145,6 +147,7 @@ struct manager {
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	sd_event_source *logs_grow, *logs_look;
 	bool logs_flood; /* the last look found a log too large */
+	struct owners *owners; /* owner.c; NULL until somebody else than root comes */
 	bool closing;
 };
 
@@ -206,6 +209,9 @@ void exit_from_json(struct exit_info *x, const json_t *o);
 void logs_unwatch(struct manager *m);
 /** Drops the oldest part of a log that is too large. */
 void logs_trim(struct manager *m, const char *name);
+
+/* --- owner.c --- */
+void owners_free(struct owners *o);
 
 /* --- recover.c --- */
 [[nodiscard]] int recover(struct manager *m, struct err *e);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -132,6 +133,26 @@ const char *events_next(const struct events *e, uint64_t seq, uint64_t *ret_seq)
 			return e->lines[n % EVENTS_MAX];
 		}
 	return NULL;
+}
+
+/* A line begins {"seq": N, "time": N, "kind": "KIND", "context": "NAME": all of it written here,
+ * before anything that came from elsewhere. */
+bool events_context(const char *line, char *out, size_t size)
+{
+	static const char key[] = "\", \"context\": \"";
+	const char *kind = strstr(line, "\"kind\": \"");
+	const char *name = kind ? strchr(kind + strlen("\"kind\": \""), '"') : NULL;
+	size_t len;
+
+	if (!name || strncmp(name, key, strlen(key)) != 0)
+		return false;
+	name += strlen(key);
+	len = strcspn(name, "\"");
+	if (len >= size)
+		return false;
+	memcpy(out, name, len);
+	out[len] = '\0';
+	return true;
 }
 
 uint64_t events_last(const struct events *e)

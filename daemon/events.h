@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ void events_add(struct events *e, const char *kind, const char *context, json_t 
 /** @return the JSON line (with "\n") of the first event after `seq` and its number in *ret_seq;
  * NULL when there is none. Borrowed until the next events_add(). */
 const char *events_next(const struct events *e, uint64_t seq, uint64_t *ret_seq);
+/** The context that a line of events_next() is about. @return false when it is about none. */
+bool events_context(const char *line, char *out, size_t size);
 uint64_t events_last(const struct events *e);
 /** Registers a reader to be woken; remove with the same arguments. */
 [[nodiscard]] int events_watch(struct events *e, events_wake wake, void *arg);

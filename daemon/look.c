@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "daemon/service.h"
+#include "daemon/owner.h"
 
 #define PROCESSES_MAX 4096
 #define CMDLINE_SHOWN 256
@@ -35,6 +36,7 @@ static uint64_t uptime_us(const struct context *c)
 
 static json_t *warnings(struct manager *m, struct context *c)
 {
+	const char *unknown = context_owner_unknown(m, c);
 	const struct spec *s = context_spec(c);
 	json_t *list = json_array();
 	char text[512] = "";
@@ -47,10 +49,13 @@ static json_t *warnings(struct manager *m, struct context *c)
 		(void) json_array_append_new(list, json_string("its file has errors now; "
 							       "\"check\" names them"));
 	}
+	if (unknown) {
+		(void) snprintf(text, sizeof(text), "owner %s: no such user in /etc/passwd",
+				unknown);
+		(void) json_array_append_new(list, json_string(text));
+	}
 	if (c->active && c->declared && !c->throwaway && !spec_equal(c->active, c->declared)) {
-		(void) json_array_append_new(list,
-					     json_string(
-						     "what runs differs from its file"));
+		(void) json_array_append_new(list, json_string("what runs differs from its file"));
 	}
 	return list;
 }

@@ -186,6 +186,7 @@ void manager_free(struct manager *m)
 	context_host_free(m->host);
 	sched_host_free(m->sched);
 	events_free(m->events);
+	owners_free(m->owners);
 	fd_close(m->config_dirfd);
 	fd_close(m->journal_dirfd);
 	fd_close(m->log_dirfd);

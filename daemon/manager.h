@@ -140,6 +140,11 @@ struct session_request {
 	int fds[3]; /* stdin, stdout, stderr: taken over; -1 for /dev/null; unused with terminal */
 	bool terminal;
 	unsigned short rows, cols;
+	/* exec, when not 0: in place of `fds` the command's process takes three descriptors from
+	 * this socket, with the next so many bytes there, which its peer `uid` has sent. */
+	size_t streams_bytes;
+	int streams_sock; /* borrowed for the call */
+	uid_t streams_uid;
 	const struct session_events *events;
 	void *arg;
 };

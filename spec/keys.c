@@ -108,6 +108,30 @@ static const struct row rows[] = {
 	},
 	{
 		.section = "context",
+		.name = "owner",
+		WORDS(context.owners),
+		.check = value_check_owner,
+		.live = true,
+		.fallback = "",
+		.allowed = "users of the host, names in its /etc/passwd or numbers below "
+			   "1879048192",
+		.help = "Who besides root may see, start, stop, signal, freeze and enter this "
+			"context, read its log and change what is granted; several may stand on "
+			"one line.",
+	},
+	{
+		.section = "context",
+		.name = "grant",
+		LIST(row_grant, context.grants, context.grant_count, struct spec_grant),
+		.live = true,
+		.fallback = "",
+		.allowed = "limits that can be changed live, with bounds or without: cpu.limit <= "
+			   "200% memory.limit",
+		.help = "What owners may change, and within which bounds (<= and >=); several may "
+			"stand on one line.",
+	},
+	{
+		.section = "context",
 		.name = "command",
 		.type = &row_argv,
 		.at = { ROW_FIELD(context.command, struct strv) },

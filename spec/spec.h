@@ -106,6 +106,12 @@ struct spec_io_limit {
 	uint64_t read_bps, write_bps, read_iops, write_iops; /* UNITS_NONE: no limit */
 };
 
+/** `grant = cpu.limit <= 200%`: a key that owners may change, and within what. */
+struct spec_grant {
+	unsigned key; /* of spec_key_info() */
+	uint64_t least, most; /* 0 and UNITS_NONE: no bound */
+};
+
 /** Everything a context can declare. Strings and lists are owned; NULL or 0 means "not said". */
 struct spec {
 	char name[SPEC_NAME_MAX + 1];
@@ -128,6 +134,9 @@ struct spec {
 		uint64_t restart_limit, restart_limit_us; /* so many in so long; 0: no limit */
 		uint64_t watchdog_us; /* 0: off */
 		uint64_t health_timeout_us, health_retries;
+		struct strv owners; /* users of the host: names or numbers */
+		struct spec_grant *grants;
+		size_t grant_count;
 	} context;
 	struct {
 		enum spec_root root;
@@ -233,6 +242,22 @@ const char *spec_rlimit_name(int resource);
 /** Checks across keys (no command and no init, kept upper without cow ...); names lines when
  * `errors` is the one that spec_read_ini() was given. @return as spec_read_ini. */
 [[nodiscard]] int spec_check(const struct spec *s, const char *source, struct spec_errors *errors);
+
+/* --- owners (grant.c) --- */
+
+/** The first of the host's ids that contexts get for their own: it and those above own nothing. */
+#define SPEC_IDS_FIRST 0x70000000u
+/**
+ * Whether owners may give `key` this value.
+ * @return 0; -EPERM with what is granted; -EINVAL (no such value), -ENOENT (no such key).
+ */
+[[nodiscard]] int spec_grant_permits(const struct spec *s, const char *key, const char *value,
+				     struct err *e);
+/**
+ * What of the spec would make whoever is root inside more than a stranger on the host (by writing
+ * set-uid files there, by devices, by being its root), or NULL: then owners may enter.
+ */
+const char *spec_root_reaches_host(const struct spec *s);
 
 /** One row as the outside may see it: for completion, manual pages and `wardctl get`. */
 struct spec_key_info {

@@ -89,6 +89,7 @@ static const struct row rows[] = {
 	{ "profiles", "DIR", "where seccomp profiles are", read_path, AT(profiles) },
 	{ "seats", "N", "prepared processes to keep ready for the next start (4)", read_seats,
 	  AT(seats) },
+	{ "root-only", NULL, "refuse owners of contexts too", read_flag, AT(root_only) },
 	{ "log-level", "LEVEL", "error, warning, info (the default) or debug", read_level,
 	  AT(log_level) },
 	{ "version", NULL, "print the version", read_flag, AT(version) },

@@ -14,6 +14,7 @@ struct options {
 	char init[PATH_MAX], profiles[PATH_MAX];
 	unsigned seats;
 	enum log_level log_level;
+	bool root_only; /* owners are refused too */
 	bool help, version; /* print and go */
 };
 

@@ -229,6 +229,10 @@ static const struct maker makers[] = {
 	{ "context.user", NULL, VALUES("", "www-data", "1000:100", "a_b.c$:z", "0") },
 	{ "context.hostname", NULL, VALUES("", "a", "web-1.example.org") },
 	{ "context.directory", NULL, VALUES("", "/", "/srv/with blank", "\"/semi ; colon\"") },
+	{ "context.owner", NULL, VALUES("", "alice", "1000 www-data\n0", "1879048191 a_b.c$") },
+	{ "context.grant", NULL,
+	  VALUES("", "cpu.limit", "cpu.share >= 2 <= 500, memory.limit<=1G\nio.limit",
+		 "cpu.limit <= 12.5% process.limit >= 5 cpu.burst <= 20ms cpu.cpus") },
 	{ "context.stop", NULL,
 	  VALUES("default", "KILL", "TERM 10s KILL", "RTMIN+3 1m TERM 250ms INT 0s 9") },
 	{ "context.ready", set_ready, NULL },
@@ -493,6 +497,8 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 		"context.health-timeout",
 		"context.health-retries",
 		"context.on-unhealthy",
+		"context.owner",
+		"context.grant",
 	};
 	struct spec_key_info info;
 	size_t count = 0;

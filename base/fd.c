@@ -88,8 +88,8 @@ ssize_t fd_recv(int sock, void *data, size_t len, int *fds, size_t max, size_t *
 	struct msghdr msg = {
 		.msg_iov = &io,
 		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_control = max ? &control : NULL,
+		.msg_controllen = max ? sizeof(control) : 0,
 	};
 
 	ssize_t got;

@@ -31,7 +31,8 @@ static inline void fd_closep(int *fd)
 
 /**
  * Receives one message; descriptors are O_CLOEXEC and owned by the caller.
- * Descriptors beyond `max` are closed and the call fails with -EMFILE.
+ * Descriptors beyond `max` are closed and the call fails with -EMFILE; with `max` 0 they are
+ * dropped by the kernel and never ours (closing one may wait for who serves its file system).
  * @ret_n how many came. @return bytes received (0 = peer closed) or -errno.
  */
 [[nodiscard]] ssize_t fd_recv(int sock, void *data, size_t len, int *fds, size_t max,

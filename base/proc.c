@@ -35,6 +35,11 @@ int proc_pidfd_signal(int pidfd, int sig)
 	return (int) sys(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
 }
 
+int proc_pidfd_getfd(int pidfd, int fd)
+{
+	return (int) sys(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+}
+
 int proc_identify(pid_t pid, struct proc_id *ret)
 {
 	char path[32];

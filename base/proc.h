@@ -18,6 +18,8 @@ pid_t proc_clone3(struct clone_args *args);
 int proc_pidfd_open(pid_t pid);
 /** pidfd_send_signal(2). @return 0 or -errno (-ESRCH: it is gone). */
 int proc_pidfd_signal(int pidfd, int sig);
+/** pidfd_getfd(2): a duplicate of another process's descriptor, O_CLOEXEC. @return it or -errno. */
+int proc_pidfd_getfd(int pidfd, int fd);
 /** Reads pid's start time. @return 0, -ESRCH when it is gone. */
 [[nodiscard]] int proc_identify(pid_t pid, struct proc_id *ret);
 /** Opens a pidfd and proves that it is still the same process. @return pidfd or -ESRCH. */

@@ -11,8 +11,8 @@
 
 #include "context/host.h"
 
-#define ENV_OWN 3 /* PATH, container, TERM */
-#define ENV_USER 4 /* HOME, USER, LOGNAME, SHELL */
+#define ENV_OWN 5 /* PATH, container, TERM, NOTIFY_SOCKET, WATCHDOG_USEC */
+#define ENV_LATER 5 /* HOME, USER, LOGNAME, SHELL, WATCHDOG_PID */
 #define ENV_MAX 4096
 
 /* --- steps that are one call --- */
@@ -97,18 +97,28 @@ static bool overridden(const char *entry, char *const *later, size_t count)
 static int fill_environment(struct command *c, const struct context_plan *p,
 			    const struct command_request *q, struct arena *arena)
 {
-	/* The last only with a terminal. */
-	const char *own[ENV_OWN] = { ("PATH=" PLAN_PATH), "container=ward", "TERM=xterm-256color" };
+	char watchdog[48];
+	bool notify = q->service && p->notify;
+	const char *own[ENV_OWN] = {
+		("PATH=" PLAN_PATH),
+		"container=ward",
+		q->io->terminal ? "TERM=xterm-256color" : NULL,
+		notify ? "NOTIFY_SOCKET=" SPEC_NOTIFY_SOCKET : NULL,
+		notify && p->watchdog_us ? watchdog : NULL,
+	};
 	static const struct strv none = { 0 };
 	const struct strv *extra = q->extra ? q->extra : &none;
 	const char *entry;
 	size_t total, n = 0;
 
+	(void) snprintf(watchdog, sizeof(watchdog), "WATCHDOG_USEC=%llu",
+			(unsigned long long) p->watchdog_us);
+	c->watchdog = own[ENV_OWN - 1] != NULL;
 	total = ENV_OWN + p->environment.count + extra->count;
 	if (total > ENV_MAX) {
 		return -E2BIG;
 	}
-	c->env_max = total + ENV_USER;
+	c->env_max = total + ENV_LATER;
 	c->envp = arena_alloc(arena, (c->env_max + 1) * sizeof(char *));
 	if (!c->envp) {
 		return -ENOMEM;
@@ -117,7 +127,7 @@ static int fill_environment(struct command *c, const struct context_plan *p,
 		size_t spec = i - ENV_OWN, last = spec - p->environment.count;
 
 		if (i < ENV_OWN) {
-			entry = i == 2 && !q->io->terminal ? NULL : own[i];
+			entry = own[i];
 			if (!entry ||
 			    overridden(entry, p->environment.items, p->environment.count)) {
 				continue;
@@ -236,6 +246,7 @@ static int add_steps(struct step_list *steps, struct command *c, const struct co
 	bool late = p->no_new_privs, filter = c->filter.len > 0, scope = p->scope_abstract;
 	const struct row rows[] = {
 		{ "user", command_user, true, c->user ? c->user : "root" },
+		{ "watchdog", command_watchdog, c->watchdog, NULL },
 		{ "terminal", command_terminal, c->terminal, NULL },
 		{ "streams", command_streams, !c->terminal, NULL },
 		{ "keyring", set_keyring, p->keyring, NULL },

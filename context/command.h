@@ -38,6 +38,8 @@ struct command {
 	size_t env_count, env_max; /* those the user's entry adds go behind env_count */
 	char env_home[1040], env_shell[1040];
 	char env_user[USER_NAME_MAX + 16], env_logname[USER_NAME_MAX + 16];
+	bool watchdog;
+	char env_watchdog[32];
 };
 
 /** What differs between a launch and an exec. */
@@ -47,6 +49,7 @@ struct command_request {
 	const char *program; /* NULL: argv[0] */
 	const char *user, *directory;
 	const struct context_stdio *io;
+	bool service; /* it is told of the notify socket */
 };
 
 /**
@@ -59,13 +62,14 @@ struct command_request {
 /** Runs the COMMAND steps; does not return. */
 _Noreturn void command_run(struct command *c);
 
-/** Gives an anonymous pipe of root's to `uid` (not 0), so that /dev/stdout can be opened anew. */
-void command_own_pipe(int fd, uid_t uid, gid_t gid);
+/** Gives an anonymous pipe of `from` to `uid` (not 0), so that /dev/stdout can be opened anew. */
+void command_own_pipe(int fd, uid_t from, uid_t uid, gid_t gid);
 
 /* --- the steps, by topic --- */
 int command_streams(void *arg, struct err *e); /* tty.c */
 int command_terminal(void *arg, struct err *e); /* tty.c */
 int command_user(void *arg, struct err *e); /* identity.c */
+int command_watchdog(void *arg, struct err *e); /* identity.c */
 int command_directory(void *arg, struct err *e); /* identity.c */
 int command_privileges(void *arg, struct err *e); /* caps.c */
 int command_landlock(void *arg, struct err *e); /* landlock.c */

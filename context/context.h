@@ -111,20 +111,40 @@ struct context_stdio {
 	unsigned short rows, cols;
 };
 
+/** What ward-init keeps open for a daemon to come; given away. */
+struct context_kept {
+	int status_fd; /* where it writes how the command ended: "exited N\n" or "killed N\n" */
+	int notify_fd; /* the notify socket, with what is queued in it; -1: none */
+};
+/** Its number of notify_fd: for pidfd_getfd(2). */
+#define CONTEXT_NOTIFY_FD 4
+/** Has the ward-init behind `pidfd` close it. @return 0 or -errno. */
+[[nodiscard]] int context_drop_notify(int pidfd);
+
 /**
  * Appends hostname, ids, limits, keyring, privilege drop and exec: CHILD and COMMAND steps, to
- * come after those of fs/. `status_fd` (given away) is where the exit status is written by
- * ward-init as text: "exited N\n" or "killed N\n".
+ * come after those of fs/.
  */
 [[nodiscard]] int context_steps(const struct context_plan *p, struct context_host *h,
-				const struct seat *s, struct context_stdio *io, int status_fd,
-				struct step_list *steps, struct err *e);
+				const struct seat *s, struct context_stdio *io,
+				const struct context_kept *kept, struct step_list *steps,
+				struct err *e);
 /** After SEAT_FAILED: it was the exec of the command that failed (127 for -ENOENT, else 126). */
 bool seat_exec_failed(const struct seat *s);
 /** Sends the order: the child now runs the steps in the arena. Closes the list's descriptors. */
 [[nodiscard]] int seat_launch(struct seat *s, struct step_list *steps, struct err *e);
 
 /* --- exec into a running context --- */
+
+/**
+ * Streams that the new process itself takes from a client's socket: the next `bytes` bytes there
+ * come with three descriptors. So those of somebody who is not root are never the daemon's.
+ */
+struct context_streams {
+	int sock; /* borrowed */
+	size_t bytes;
+	uid_t uid; /* of the client */
+};
 
 struct context_exec {
 	pid_t target; /* process 1 of the context, as the host sees it */
@@ -133,6 +153,7 @@ struct context_exec {
 	struct strv environment; /* added to PATH, TERM, HOME ... */
 	char *user, *directory;
 	struct context_stdio io; /* borrowed for the call */
+	const struct context_streams *streams; /* in place of io's descriptors, or NULL */
 	const struct seat_enter *enter; /* into the context's cgroup slot */
 	uint32_t ids_first; /* the host's id of its root, to give pipes in `io` to; or 0 */
 };

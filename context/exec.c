@@ -20,6 +20,8 @@
 #include "context/host.h"
 #include "context/launch.h"
 
+#define STREAMS_LINE_MAX 256
+
 struct exec_child {
 	struct seat_shared *shared;
 	struct command *command;
@@ -31,8 +33,12 @@ struct exec_child {
 /** Leaves the socket, the target and the command's streams open. */
 static int keep_descriptors(const struct exec_child *c)
 {
-	int keep[6] = { c->sock, c->request->target_pidfd };
+	int keep[7] = { c->sock, c->request->target_pidfd };
 	size_t n = 2;
+
+	if (c->request->streams) {
+		keep[n++] = c->request->streams->sock;
+	}
 
 	for (int i = 0; i < 3; i++) {
 		if (c->command->streams[i] >= 0) {
@@ -40,6 +46,30 @@ static int keep_descriptors(const struct exec_child *c)
 		}
 	}
 	return seat_child_keep(keep, n);
+}
+
+/** They were seen to be there: this does not wait. An anonymous pipe becomes the context root's. */
+static int take_streams(const struct exec_child *c)
+{
+	const struct context_streams *s = c->request->streams;
+	int fds[3] = { -1, -1, -1 };
+	char line[STREAMS_LINE_MAX];
+	size_t n = 0;
+	ssize_t got =
+		s->bytes > sizeof(line) ? -EMSGSIZE : fd_recv(s->sock, line, s->bytes, fds, 3, &n);
+
+	if (got < 0) {
+		return (int) got;
+	}
+	if (n != 3 || (size_t) got != s->bytes) {
+		return -EPROTO;
+	}
+	for (int i = 0; i < 3; i++) {
+		c->command->streams[i] = fds[i];
+		command_own_pipe(fds[i], s->uid, c->request->ids_first, c->request->ids_first);
+	}
+	fd_close(s->sock);
+	return 0;
 }
 
 static int join(const struct exec_child *c)
@@ -76,6 +106,12 @@ static int exec_child_prepare(const struct exec_child *c)
 	r = keep_descriptors(c);
 	if (r < 0) {
 		return err_set_errno(e, r, "closing the daemon's descriptors");
+	}
+	if (c->request->streams) {
+		r = take_streams(c);
+		if (r < 0) {
+			return err_set_errno(e, r, "taking the three streams with their line");
+		}
 	}
 	r = join(c);
 	if (r < 0) {
@@ -143,7 +179,7 @@ static int exec_prepare(struct context_host *h, const struct context_plan *p,
 	for (int i = 0; i < 3; i++) {
 		c->streams[i] = x->io.terminal ? -1 : streams[i];
 		if (c->streams[i] >= 0) {
-			command_own_pipe(c->streams[i], x->ids_first, x->ids_first);
+			command_own_pipe(c->streams[i], 0, x->ids_first, x->ids_first);
 		}
 	}
 	r = command_prepare(c, p, h, seat->shared, &q, &steps, e);

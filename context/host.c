@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -133,4 +135,16 @@ int host_pid_ns_home(struct context_host *h, struct err *e)
 	}
 	h->pid_ns_away = false;
 	return 0;
+}
+
+/* A queued signal that ward-init knows by its value and does not pass on (context/init/init.c). */
+#define DROP_SIGNAL 64
+#define DROP_WORD 0x64726f70
+
+int context_drop_notify(int pidfd)
+{
+	siginfo_t info = { .si_signo = DROP_SIGNAL, .si_code = SI_QUEUE };
+
+	info.si_value.sival_int = DROP_WORD;
+	return (int) sys(syscall(SYS_pidfd_send_signal, pidfd, DROP_SIGNAL, &info, 0));
 }

@@ -58,6 +58,17 @@ int command_user(void *arg, struct err *e)
 	return 0;
 }
 
+/* sd_watchdog_enabled(3): whose pid it is not takes no part. */
+int command_watchdog(void *arg, struct err *)
+{
+	struct command *c = arg;
+	char pid[16];
+
+	(void) snprintf(pid, sizeof(pid), "%d", (int) getpid());
+	environment_default(c, c->env_watchdog, sizeof(c->env_watchdog), "WATCHDOG_PID", pid);
+	return 0;
+}
+
 int command_directory(void *arg, struct err *e)
 {
 	const struct command *c = arg;

@@ -51,10 +51,23 @@ static pid_t command_fork(struct seat_child *c, struct command *command)
 /** Moves a descriptor out of the way of fixed numbers. */
 static int move_up(int fd)
 {
-	return fd > INIT_STATUS_FD ? fd : sys(fcntl(fd, F_DUPFD_CLOEXEC, 10));
+	return fd > INIT_NOTIFY_FD ? fd : sys(fcntl(fd, F_DUPFD_CLOEXEC, 10));
 }
 
-static int become_init(struct seat_child *c, int status_fd, pid_t command)
+/** Puts what ward-init holds where it belongs: 3 the status file, 4 the notify socket. */
+static int place_init_fds(const struct launch *l)
+{
+	int status = l->status_fd, notify = l->notify_fd < 0 ? -1 : move_up(l->notify_fd);
+	int r = status == INIT_STATUS_FD ? sys(fcntl(status, F_SETFD, 0))
+					 : sys(dup3(status, INIT_STATUS_FD, 0));
+
+	if (r >= 0 && notify >= 0) {
+		r = sys(dup3(notify, INIT_NOTIFY_FD, 0));
+	}
+	return r;
+}
+
+static int become_init(struct seat_child *c, const struct launch *l, pid_t command)
 {
 	char pid[16];
 	char *argv[] = { (char[]){ "ward-init" }, pid, NULL };
@@ -66,8 +79,7 @@ static int become_init(struct seat_child *c, int status_fd, pid_t command)
 	if (init < 0 || sock < 0) {
 		return -EMFILE;
 	}
-	r = status_fd == INIT_STATUS_FD ? sys(fcntl(status_fd, F_SETFD, 0))
-					: sys(dup3(status_fd, INIT_STATUS_FD, 0));
+	r = place_init_fds(l);
 	if (r >= 0) {
 		r = sys(chdir("/"));
 	}
@@ -118,7 +130,7 @@ static _Noreturn void launch_with_init(struct seat_child *c, struct launch *l)
 		seat_child_fail(shared);
 	}
 	end_with_command(shared, l, pid);
-	r = become_init(c, l->status_fd, pid);
+	r = become_init(c, l, pid);
 	shared->init_exec = false;
 	(void) err_set_errno(&shared->error, r, "executing ward-init");
 	seat_child_fail(shared);

@@ -6,9 +6,10 @@
 #include "context/seat.h"
 
 #define INIT_STATUS_FD 3 /* context/init/init.c */
+#define INIT_NOTIFY_FD CONTEXT_NOTIFY_FD
 
 struct launch {
 	enum spec_init init;
-	int status_fd;
+	int status_fd, notify_fd; /* -1: none */
 	struct command command;
 };

@@ -168,6 +168,8 @@ static int plan_fill(struct context_plan *p, const struct spec *s, const struct 
 	/* A whole system has setuid programs of its own; the ids and the bounding set hold them. */
 	p->no_new_privs = p->init != SPEC_INIT_PATH;
 	p->keyring = f->context.keyrings;
+	p->notify = spec_wants_notify(s);
+	p->watchdog_us = s->context.watchdog_us;
 	if (f->context.time_ns) {
 		p->namespaces |= CONTEXT_NS_TIME;
 	}

@@ -22,6 +22,8 @@ struct context_plan {
 	bool no_new_privs;
 	bool scope_abstract; /* Landlock: abstract Unix sockets of the host are out of reach */
 	bool keyring;
+	bool notify; /* the command is told of its notify socket */
+	uint64_t watchdog_us; /* ... and how often it must be heard of; 0: it need not */
 	enum spec_seccomp seccomp;
 	char *seccomp_file; /* absolute, or a name below the profile directory */
 	struct spec_rlimit *rlimits;

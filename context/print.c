@@ -92,6 +92,10 @@ void context_print(const struct context_plan *p, struct buf *out)
 	buf_printf(out, "hostname %s\n", p->hostname);
 	print_init(p, out);
 	print_words(out, "environment", &p->environment);
+	if (p->notify) {
+		buf_printf(out, "notify socket %s, watchdog %" PRIu64 "us\n", SPEC_NOTIFY_SOCKET,
+			   p->watchdog_us);
+	}
 	buf_printf(out, "umask %04o\n", (unsigned) p->umask);
 	for (size_t i = 0; i < p->rlimit_count; i++) {
 		buf_printf(out, "rlimit %s", limit_name(p->rlimits[i].resource));

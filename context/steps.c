@@ -20,7 +20,7 @@ static int give_streams(struct command *c, struct context_stdio *io, uid_t owner
 		if (fd < 0) {
 			continue;
 		}
-		command_own_pipe(fd, owner, owner);
+		command_own_pipe(fd, 0, owner, owner);
 		int r = steps_give_fd(steps, &c->streams[i], fd);
 		if (r < 0) {
 			result = r;
@@ -42,16 +42,29 @@ static int give_status(struct launch *l, int status_fd, struct step_list *steps)
 	return steps_give_fd(steps, &l->status_fd, status_fd);
 }
 
-static void close_all(struct context_stdio *io, int status_fd)
+/** Only ward-init can be trusted to hold it. */
+static int give_notify(struct launch *l, int notify_fd, struct step_list *steps)
+{
+	l->notify_fd = -1;
+	if (notify_fd < 0 || l->init != SPEC_INIT_FAKE) {
+		fd_close(notify_fd);
+		return 0;
+	}
+	return steps_give_fd(steps, &l->notify_fd, notify_fd);
+}
+
+static void close_all(struct context_stdio *io, const struct context_kept *kept)
 {
 	io->in = fd_close(io->in);
 	io->out = fd_close(io->out);
 	io->err = fd_close(io->err);
-	fd_close(status_fd);
+	fd_close(kept->status_fd);
+	fd_close(kept->notify_fd);
 }
 
 int context_steps(const struct context_plan *p, struct context_host *h, const struct seat *s,
-		  struct context_stdio *io, int status_fd, struct step_list *steps, struct err *e)
+		  struct context_stdio *io, const struct context_kept *kept,
+		  struct step_list *steps, struct err *e)
 {
 	struct seat_shared *shared = seat_of(s)->shared;
 	struct launch *l = arena_alloc(steps->arena, sizeof(*l));
@@ -62,15 +75,20 @@ int context_steps(const struct context_plan *p, struct context_host *h, const st
 		.user = path ? NULL : p->user,
 		.directory = path ? NULL : p->directory,
 		.io = io,
+		.service = true,
 	};
-	int r, streams;
+	int r, notify, streams;
 
 	if (!l) {
-		close_all(io, status_fd);
+		close_all(io, kept);
 		return err_set(e, -ENOMEM, "preparing the launch: the arena is full");
 	}
 	l->init = p->init;
-	r = give_status(l, status_fd, steps);
+	r = give_status(l, kept->status_fd, steps);
+	notify = give_notify(l, kept->notify_fd, steps);
+	if (r == 0) {
+		r = notify;
+	}
 	streams = give_streams(&l->command, io, s->ids_first, steps);
 	if (r == 0) {
 		r = streams;

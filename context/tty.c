@@ -16,12 +16,12 @@
 #define PTMX_MAJOR 5
 #define PTMX_MINOR 2
 
-void command_own_pipe(int fd, uid_t uid, gid_t gid)
+void command_own_pipe(int fd, uid_t from, uid_t uid, gid_t gid)
 {
 	struct stat st;
 	struct statfs fs;
 
-	if (uid != 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid == 0 &&
+	if (uid != 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid == from &&
 	    fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC) {
 		/* Where that fails, the stream still works as it is. */
 		int ignored = fchown(fd, uid, gid);
@@ -52,7 +52,7 @@ int command_streams(void *arg, struct err *e)
 	for (int i = 0; i < 3; i++) {
 		from[i] = c->streams[i];
 		if (from[i] >= 0) {
-			command_own_pipe(from[i], c->identity.uid, c->identity.gid);
+			command_own_pipe(from[i], 0, c->identity.uid, c->identity.gid);
 			continue;
 		}
 		if (null < 0) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ctl/text.h"
+
 const char *js_text(const json_t *object, const char *key)
 {
 	const char *s = json_string_value(json_object_get(object, key));
@@ -47,4 +49,25 @@ bool js_exit(const json_t *end, struct buf *out)
 	if (*js_text(end, "text"))
 		buf_printf(out, ": %s", js_text(end, "text"));
 	return true;
+}
+
+bool js_service(const json_t *o, const char *before, struct buf *out)
+{
+	size_t len = out->len;
+	char age[TEXT_AGE_MAX];
+	uint64_t n;
+
+	if (*js_text(o, "waits_for"))
+		buf_printf(out, "%snot ready: waits for %s", before, js_text(o, "waits_for"));
+	if (js_is(o, "health", "unhealthy"))
+		buf_printf(out, "%sunhealthy", before);
+	if (*js_text(o, "health_text"))
+		buf_printf(out, "%shealth: %s", before, js_text(o, "health_text"));
+	if (js_number(o, "restart_in_us", &n))
+		buf_printf(out, "%srestarts in %s", before, text_age(n, age));
+	if (js_number(o, "restarts", &n))
+		buf_printf(out, "%srestarted %llu times", before, (unsigned long long) n);
+	if (*js_text(o, "status"))
+		buf_printf(out, "%s\"%s\"", before, js_text(o, "status"));
+	return out->len > len;
 }

@@ -14,6 +14,9 @@ const char *js_text(const json_t *object, const char *key);
 bool js_number(const json_t *object, const char *key, uint64_t *ret);
 bool js_is(const json_t *object, const char *key, const char *text);
 
+/** What a service has to say: each part ("not ready: waits for tcp:80", "unhealthy", "restarts in
+ * 3s"), led by `before`. @return whether there was any. */
+bool js_service(const json_t *summary, const char *before, struct buf *out);
 /** How a context ended: "status 3", "signal KILL: out of memory". @return false: it did not. */
 bool js_ending(const json_t *summary, struct buf *out);
 /** The same of the "exit" itself. */

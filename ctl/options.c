@@ -45,6 +45,8 @@ const struct option options_table[OPT_COUNT] = {
 			  false },
 	[OPT_FULL] = { "full", 0, NULL, "also the keys that have their default", false },
 	[OPT_REPLACE] = { "replace", 0, NULL, "overwrite a context of the same name", false },
+	[OPT_NO_WAIT] = { "no-wait", 0, NULL, "return as soon as the commands run, ready or not",
+			  false },
 	[OPT_CONTEXT] = { "context", 'c', "NAME", "only of this context; may be repeated", true },
 	[OPT_KIND] = { "kind", 'k', "KIND", "only of this kind; may be repeated", true },
 	[OPT_SINCE] = { "since", 0, "TIME",

@@ -36,14 +36,19 @@ const struct verb verbs_table[] = {
 	  "  wardctl run -- make check\n"
 	  "  tar c . | wardctl run --set memory.limit=256M -- tar x -C /tmp\n"
 	  "  wardctl run --detach --name job -- ./nightly.sh" },
-	{ "start", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_start, "start contexts",
-	  "Starts declared contexts and waits until their commands run. With --all: every context "
-	  "that is stopped." },
+	{ "start", MANY, OPT(ALL) | OPT(NO_WAIT) | OPT(JSON), VERB_LIFE, verb_start,
+	  "start contexts",
+	  "Starts declared contexts and waits until they are ready (key context.ready), or with "
+	  "--no-wait until their commands run. One that is not ready in time "
+	  "(context.ready-timeout) "
+	  "is stopped again. With --all: every context that is stopped; one that waits for its "
+	  "restart is started now." },
 	{ "stop", MANY, OPT(ALL) | OPT(TIMEOUT) | OPT(JSON), VERB_LIFE, verb_stop, "stop contexts",
 	  "Runs the stop sequence of each context (key context.stop) and waits until it is "
-	  "stopped. "
+	  "stopped; a restart that was pending is called off. "
 	  "Several contexts stop at the same time. A context that does not run is no error." },
-	{ "restart", MANY, OPT(TIMEOUT), VERB_LIFE, verb_restart, "stop contexts, then start them",
+	{ "restart", MANY, OPT(TIMEOUT) | OPT(NO_WAIT), VERB_LIFE, verb_restart,
+	  "stop contexts, then start them",
 	  "Stops each context, if it runs, and starts it with its spec as it is declared now." },
 	{ "kill", MANY, OPT(ALL) | OPT(SIGNAL) | OPT(PROCESSES) | OPT(JSON), VERB_LIFE, verb_kill,
 	  "send a signal to contexts",

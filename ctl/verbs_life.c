@@ -18,31 +18,37 @@
 struct request {
 	const char *method, *route;
 	const char *body; /* or NULL */
-	bool (*suits)(const char *state); /* with --all */
+	bool (*suits)(const json_t *summary); /* with --all */
 	/* Gets each reply, may set the exit status; may be NULL. */
 	int (*take)(const struct ctl *c, const char *name, const json_t *reply, void *arg);
 	void *arg; /* without `take`: an array that gets the replies, or NULL */
 	bool warn; /* tell the warnings of the reply */
 };
 
-static bool is_stopped(const char *state)
+static bool is_stopped(const json_t *o)
 {
-	return !strcmp(state, "stopped");
+	return js_is(o, "state", "stopped");
 }
 
-static bool is_alive(const char *state)
+static bool is_alive(const json_t *o)
 {
-	return !is_stopped(state);
+	return !is_stopped(o);
 }
 
-static bool is_running(const char *state)
+/* Also what would come back by itself. */
+static bool is_to_be_stopped(const json_t *o)
 {
-	return !strcmp(state, "running");
+	return is_alive(o) || json_object_get(o, "restart_in_us");
 }
 
-static bool is_frozen(const char *state)
+static bool is_running(const json_t *o)
 {
-	return !strcmp(state, "frozen");
+	return js_is(o, "state", "running");
+}
+
+static bool is_frozen(const json_t *o)
+{
+	return js_is(o, "state", "frozen");
 }
 
 static int ask(const struct ctl *c, struct client *client, const struct request *q,
@@ -120,7 +126,7 @@ static int each(const struct ctl *c, const struct request *q, const struct strv 
 }
 
 /* Names of the contexts in a suitable state. */
-static int find_all(const struct ctl *c, bool (*suits)(const char *), struct strv *ret,
+static int find_all(const struct ctl *c, bool (*suits)(const json_t *), struct strv *ret,
 		    struct err *e)
 {
 	struct client client = CLIENT_INIT;
@@ -129,7 +135,7 @@ static int find_all(const struct ctl *c, bool (*suits)(const char *), struct str
 	int r = client_call(&client, c, "GET", "/v1/contexts", NULL, &list, e);
 
 	json_array_foreach (list, i, o)
-		if (r >= 0 && suits(js_text(o, "state")) && *js_text(o, "name"))
+		if (r >= 0 && suits(o) && *js_text(o, "name"))
 			r = strv_add(ret, js_text(o, "name"));
 	json_decref(list);
 	client_close(&client);
@@ -167,7 +173,10 @@ static int act_and_tell(const struct ctl *c, const struct request *q)
 
 int verb_start(const struct ctl *c)
 {
-	return act_and_tell(c, &(struct request){ "POST", "/start", NULL, is_stopped, NULL, NULL, true });
+	const char *route = args_has(&c->args, OPT_NO_WAIT) ? "/start?no-wait" : "/start";
+
+	return act_and_tell(c,
+			    &(struct request){ "POST", route, NULL, is_stopped, NULL, NULL, true });
 }
 
 int verb_stop(const struct ctl *c)
@@ -181,8 +190,8 @@ int verb_stop(const struct ctl *c)
 				 timeout);
 	if (timeout)
 		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
-	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, is_alive,
-						  NULL, NULL, false });
+	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL,
+						  is_to_be_stopped, NULL, NULL, false });
 }
 
 int verb_restart(const struct ctl *c)
@@ -235,12 +244,13 @@ void look_state_line(struct buf *b, const char *name, const json_t *reply)
 	buf_printf(&line, "%s: %s", name, js_text(reply, "state"));
 	if (js_number(reply, "pid", &n) && n)
 		buf_printf(&line, ", process %llu", (unsigned long long) n);
-	if (is_alive(js_text(reply, "state")) && js_number(reply, "uptime_us", &n))
+	if (is_alive(reply) && js_number(reply, "uptime_us", &n))
 		buf_printf(&line, ", for %s", text_age(n, age));
-	if (is_stopped(js_text(reply, "state")) && json_is_object(json_object_get(reply, "exit"))) {
+	if (is_stopped(reply) && json_is_object(json_object_get(reply, "exit"))) {
 		buf_puts(&line, ", ended with ");
 		js_ending(reply, &line);
 	}
+	js_service(reply, ", ", &line);
 	text_clean(b, line.data ? line.data : "", line.len, false);
 	buf_puts(b, "\n");
 	buf_done(&line);
@@ -254,7 +264,7 @@ static int tell(const struct ctl *c, const char *name, const json_t *reply, void
 		json_array_append(t->all, (json_t *) reply);
 	else if (!args_has(&c->args, OPT_QUIET))
 		look_state_line(&t->text, name, reply);
-	return is_alive(js_text(reply, "state")) ? CTL_DONE : CTL_NOT_RUNNING;
+	return is_alive(reply) ? CTL_DONE : CTL_NOT_RUNNING;
 }
 
 int verb_status(const struct ctl *c)

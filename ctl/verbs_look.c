@@ -102,7 +102,7 @@ static void add_remark(struct table *t, const json_t *o)
 {
 	const json_t *warnings = json_object_get(o, "warnings");
 	const char *warning = json_string_value(json_array_get(warnings, 0));
-	struct buf b = { 0 };
+	struct buf b = { 0 }, service = { 0 };
 
 	buf_puts(&b, js_text(o, "description"));
 	if (js_is(o, "state", "stopped") && json_is_object(json_object_get(o, "exit"))) {
@@ -110,6 +110,9 @@ static void add_remark(struct table *t, const json_t *o)
 		js_ending(o, &b);
 		buf_puts(&b, "]");
 	}
+	if (js_service(o, "; ", &service))
+		buf_printf(&b, "%s[%s]", b.len ? " " : "", service.data + strlen("; "));
+	buf_done(&service);
 	if (warning)
 		buf_printf(&b, "%s! %s", b.len ? " " : "", warning);
 	table_add(t, b.data);
@@ -186,7 +189,7 @@ static void show_state(struct buf *b, const char *name, const json_t *o)
 {
 	const json_t *warnings = json_object_get(o, "warnings"), *w;
 	char age[TEXT_AGE_MAX];
-	struct buf text = { 0 };
+	struct buf text = { 0 }, lines = { 0 };
 	uint64_t n;
 	size_t i;
 
@@ -198,6 +201,10 @@ static void show_state(struct buf *b, const char *name, const json_t *o)
 	buf_puts(b, "\n");
 	if (js_ending(o, &text))
 		buf_printf(b, "# last end: %s\n", text.data);
+	js_service(o, "\n# ", &lines);
+	if (lines.data)
+		buf_printf(b, "%s\n", lines.data + 1);
+	buf_done(&lines);
 	if (json_is_true(json_object_get(o, "throwaway")))
 		buf_puts(b, "# a throwaway: removed when it ends\n");
 	json_array_foreach (warnings, i, w)

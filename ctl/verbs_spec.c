@@ -39,18 +39,36 @@ static int fetch_spec(const struct ctl *c, const char *name, bool full, struct s
 	return r;
 }
 
-static int print_plan(const struct ctl *c, const struct spec *s, struct err *e)
+/* Of a context as it is declared: its owners may ask for that too. */
+static int ask_plan_of(const struct ctl *c, const char *name, json_t **ret, struct err *e)
 {
 	struct client client = CLIENT_INIT;
-	json_t *body = spec_write_json(s, false), *reply = NULL;
-	struct buf b = { 0 }, clean = { 0 };
-	char tail[4] = "";
-	int r = body ? client_call(&client, c, "POST", "/v1/plan", body, &reply, e) : -ENOMEM;
+	char path[CLIENT_PATH_MAX];
+	int r = client_path(path, name, e, "%s", "/plan");
+
+	if (r >= 0)
+		r = client_call(&client, c, "GET", path, NULL, ret, e);
+	client_close(&client);
+	return r;
+}
+
+static int ask_plan(const struct ctl *c, const struct spec *s, json_t **ret, struct err *e)
+{
+	struct client client = CLIENT_INIT;
+	json_t *body = spec_write_json(s, false);
+	int r = body ? client_call(&client, c, "POST", "/v1/plan", body, ret, e) : -ENOMEM;
 
 	client_close(&client);
 	json_decref(body);
-	if (r < 0)
-		return r;
+	return r;
+}
+
+static int print_plan(const struct ctl *c, json_t *reply)
+{
+	struct buf b = { 0 }, clean = { 0 };
+	char tail[4] = "";
+	int r;
+
 	buf_puts(&b, js_text(reply, "plan"));
 	if (b.len && b.data[b.len - 1] != '\n')
 		buf_puts(&b, "\n");
@@ -65,6 +83,7 @@ static int print_plan(const struct ctl *c, const struct spec *s, struct err *e)
 int verb_plan(const struct ctl *c)
 {
 	const char *name = c->args.operands[0], *file = c->args.value[OPT_FILE];
+	json_t *reply = NULL;
 	struct err e = { 0 };
 	struct spec s;
 	int r;
@@ -73,15 +92,18 @@ int verb_plan(const struct ctl *c)
 		return ctl_usage(c, "a name and --file exclude each other");
 	if (!name && !file && !args_has(&c->args, OPT_SET))
 		return ctl_usage(c, "a name or --file is missing");
-	if (name)
-		r = fetch_spec(c, name, false, &s, &e);
-	else
-		r = spec_args_read(c, file, &s, &e);
+	if (name && !args_has(&c->args, OPT_SET)) {
+		r = ask_plan_of(c, name, &reply, &e);
+	} else {
+		r = name ? fetch_spec(c, name, false, &s, &e) : spec_args_read(c, file, &s, &e);
+		if (r >= 0)
+			r = spec_args_set(c, &s, &e);
+		if (r >= 0)
+			r = ask_plan(c, &s, &reply, &e);
+		spec_done(&s);
+	}
 	if (r >= 0)
-		r = spec_args_set(c, &s, &e);
-	if (r >= 0)
-		r = print_plan(c, &s, &e);
-	spec_done(&s);
+		r = print_plan(c, reply);
 	return r < 0 ? ctl_error(c, name ? name : file, &e) : r;
 }
 

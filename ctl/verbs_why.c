@@ -72,6 +72,26 @@ static void tell_strings(struct buf *out, const char *title, const json_t *array
 	}
 }
 
+static void tell_service(struct buf *out, const json_t *o)
+{
+	struct buf b = { 0 };
+
+	if (*js_text(o, "status")) {
+		buf_puts(&b, js_text(o, "status"));
+		line(out, "says", &b);
+	}
+	if (*js_text(o, "health")) {
+		buf_puts(&b, js_text(o, "health"));
+		if (*js_text(o, "health_text"))
+			buf_printf(&b, ": %s", js_text(o, "health_text"));
+		line(out, "health", &b);
+	}
+	if (number(o, "restarts")) {
+		buf_printf(&b, "%" PRIu64, number(o, "restarts"));
+		line(out, "restarts", &b);
+	}
+}
+
 static const char *ending_words(const json_t *end)
 {
 	static const struct {
@@ -82,6 +102,8 @@ static const char *ending_words(const json_t *end)
 		{ "oom", "it ran out of memory" },
 		{ "start", "it could not be started" },
 		{ "lost", "it ended while no daemon saw how" },
+		{ "reboot", "it asked for a reboot" },
+		{ "poweroff", "it switched itself off" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -260,17 +282,12 @@ static void tell_events(struct buf *out, const json_t *o)
 
 static void tell(struct buf *out, const json_t *o)
 {
-	struct buf b = { 0 };
-
 	tell_state(out, o);
 	tell_strings(out, "waits for", json_object_get(o, "waits_for"));
+	tell_service(out, o);
 	tell_strings(out, "file", json_object_get(o, "errors"));
 	tell_end(out, o);
 	tell_oom(out, o);
-	if (number(o, "restarts")) {
-		buf_printf(&b, "%" PRIu64, number(o, "restarts"));
-		line(out, "restarts", &b);
-	}
 	tell_drift(out, o);
 	tell_throttle(out, o);
 	tell_pressure(out, o);

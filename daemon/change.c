@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
 struct change {
@@ -142,6 +143,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 		c->active = TAKE_PTR(ch.active);
 		ending_watch_memory(c);
 		limits_watch(c, limits_throttled(c));
+		service_changed(c);
 		r = journal_rewrite(c, e);
 		if (r < 0) { /* in force all the same; a new daemon would read it back stale */
 			log_warning("%s", e->text);

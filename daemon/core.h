@@ -6,7 +6,8 @@
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
- *   logs.c      logs stay within bounds           tell.c      events told once, after any death
+ *   logs.c      logs stay within bounds           service.h   readiness, health, restarts
+ *   owner.c     who besides root may ask          tell.c      events told once, after any death
  *   why.c       explains a state                  watch_limits.c  throttling, limits that are hit */
 #pragma once
 
@@ -56,14 +57,22 @@ void parked_free(struct parked *p);
 
 /* --- contexts --- */
 
+#define EXIT_REASON_MAX 12
+
 struct exit_info {
 	bool known; /* something ran and ended */
 	int code, status; /* CLD_EXITED / CLD_KILLED / CLD_DUMPED, as waitid(2) */
-	char reason[8]; /* "exit", "signal", "oom", "start", "lost" */
+	/* "exit", "signal", "oom", "start", "lost", "reboot", "poweroff", "unhealthy",
+	 * "watchdog" */
+	char reason[EXIT_REASON_MAX];
 	char *text;
 };
 
-enum waiter_kind { WAITER_START, WAITER_STOP };
+enum waiter_kind {
+	WAITER_RUN, /* the command runs */
+	WAITER_START, /* it is ready */
+	WAITER_STOP /* it has ended */
+};
 
 struct waiter {
 	STAILQ_ENTRY(waiter) link;
@@ -75,6 +84,7 @@ struct waiter {
 STAILQ_HEAD(waiter_list, waiter);
 
 struct launch;
+struct service;
 
 struct context {
 	struct manager *manager;
@@ -89,6 +99,9 @@ struct context {
 	bool status_written; /* by process 1 */
 	bool stop_told; /* by an earlier daemon: its "stopping" */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
+	bool start_failed; /* the last start ended before the command ran */
+	bool given_up; /* by its last end the limit of restarts was reached */
+	struct service *service; /* service.h; NULL where nothing of that is used */
 
 	/* while not stopped */
 	unsigned slot;
@@ -111,6 +124,7 @@ struct context {
 	bool exec_failed; /* the start failed in the exec of the command itself */
 };
 
+struct owners;
 struct burial;
 LIST_HEAD(burial_list, burial);
 
@@ -118,6 +132,7 @@ struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
 	int config_dirfd, journal_dirfd, log_dirfd, logs_fd;
+	int notify_dirfd, netns_fd; /* opened when first needed */
 	struct facts facts;
 	struct fs_host *fs;
 	struct sched_host *sched;
@@ -137,6 +152,7 @@ struct manager {
 	bool logs_flood; /* the last look found a log too large */
 	struct limits *limits;
 	struct journald *journald;
+	struct owners *owners; /* owner.c; NULL until somebody else than root comes */
 	bool closing;
 };
 
@@ -163,7 +179,7 @@ void spec_freep(struct spec **s);
 /* --- journal.c: RUN/contexts/NAME.journal and NAME.status --- */
 /** Writes the intent to start: everything a new daemon needs. */
 [[nodiscard]] int journal_begin(struct context *c, struct err *e);
-/** Adds one fact ("started", "frozen", "thawed", "stopping"). Failure is logged, not fatal. */
+/** Adds one fact ("started", "ready", "frozen", "stopping" ...). Failure is logged, not fatal. */
 void journal_note(struct context *c, const char *fact);
 /** The same for a fact that is told as an event: with the number it will have (tell.h). */
 void journal_note_event(struct context *c, const char *fact, uint64_t seq);
@@ -182,7 +198,8 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
-	bool started, frozen, stopping, throttled, ended;
+	bool started, ready, frozen, stopping, throttled, ended;
+	bool asked, again, failed; /* of a stop: service_give_up() */
 	char fact[32]; /* the last one that is told as an event, "" when there is none ... */
 	uint64_t event; /* ... and that event's number */
 };
@@ -201,6 +218,9 @@ void exit_from_json(struct exit_info *x, const json_t *o);
 void logs_unwatch(struct manager *m);
 /** Drops the oldest part of a log that is too large. */
 void logs_trim(struct manager *m, const char *name);
+
+/* --- owner.c --- */
+void owners_free(struct owners *o);
 
 /* --- recover.c --- */
 [[nodiscard]] int recover(struct manager *m, struct err *e);
@@ -255,6 +275,14 @@ void session_context_ended(struct session *s, struct context *c, const struct er
 [[nodiscard]] int session_name(struct manager *m, const struct spec *spec,
 			       char out[static SPEC_NAME_MAX + 1], struct err *e);
 
+/* --- stopping.c --- */
+/** Starts a declared, stopped context; @done (may be NULL) hears as @kind says. */
+[[nodiscard]] int context_start(struct context *c, manager_started done, enum waiter_kind kind,
+				void *arg, struct err *e);
+/** Begins to stop it for a reason of Ward's own (service.c knows which). */
+void context_stop(struct context *c);
 /** Checks the table; -EBUSY with "NAME: <refusal>" when the state forbids the event. */
 [[nodiscard]] int context_permit(const struct context *c, enum life_event event, struct err *e);
 void context_enter(struct context *c, enum life_event event);
+/** Journals and tells that it was frozen or thawed. */
+void context_note_frozen(struct context *c, bool frozen);

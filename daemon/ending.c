@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
 
@@ -259,6 +260,12 @@ static void read_exit(struct context *c, struct exit_info *x)
 		x->status = SIGKILL;
 		(void) snprintf(x->reason, sizeof(x->reason), "lost");
 	}
+	/* reboot(2) inside: process 1 of a pid namespace dies of these no other way
+	 * (pid_namespaces(7)). */
+	if (x->code != CLD_EXITED && (x->status == SIGHUP || x->status == SIGINT)) {
+		(void) snprintf(x->reason, sizeof(x->reason), "%s",
+				x->status == SIGHUP ? "reboot" : "poweroff");
+	}
 }
 
 void ending_explain(struct context *c, struct exit_info *x)
@@ -311,6 +318,7 @@ static void forget_process(struct context *c)
 	c->ids_owned = false;
 	c->slot = 0;
 	c->id = (struct proc_id){};
+	service_close(c, true);
 }
 
 static void note_start_error(struct context *c, const struct err *e)
@@ -318,16 +326,30 @@ static void note_start_error(struct context *c, const struct err *e)
 	c->exit = (struct exit_info){ .known = true, .code = CLD_EXITED, .status = 125 };
 	(void) snprintf(c->exit.reason, sizeof(c->exit.reason), "start");
 	(void) str_replace(&c->exit.text, e->text);
+	c->start_failed = true;
 	/* the seat went back with its slot and ids: they are not the context's to give back */
 	launch_free(TAKE_PTR(c->launch));
 	c->slot = 0;
 	c->ids_owned = false;
 }
 
+/* Those who wait for a start that did not come to its end. */
+static void tell_starters(struct context *c, const struct err *start_error)
+{
+	struct err e = {};
+
+	if (STAILQ_EMPTY(&c->waiters)) {
+		return;
+	}
+	waiters_call(c, WAITER_RUN, start_error ? start_error : &e);
+	waiters_call(c, WAITER_START, start_error ? start_error : service_unready(c, &e));
+}
+
 void ending_finish(struct context *c, const struct err *start_error)
 {
 	struct manager *m = c->manager;
 	struct session *session = TAKE_PTR(c->session);
+	bool stopped = c->state == LIFE_STOPPING;
 
 	c->ending = true;
 	free(TAKE_PTR(c->exit.text));
@@ -341,11 +363,13 @@ void ending_finish(struct context *c, const struct err *start_error)
 	(void) fault_point("ending-read");
 	limits_last_look(c);
 	context_enter(c, LIFE_EXITED);
+	service_ended(c, stopped);
 	tell_end(c, start_error != NULL);
+	service_tell_plan(c);
 	if (session) {
 		session_context_ended(session, c, start_error, c->exec_failed);
 	}
-	waiters_call(c, WAITER_START, start_error ? start_error : &(struct err){});
+	tell_starters(c, start_error);
 	forget_process(c);
 	(void) fault_point("ending-slot-removed");
 	journal_end(c);

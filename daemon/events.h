@@ -30,6 +30,14 @@
 #define EVENT_THROTTLED "throttled" /* limit, periods, throttled_periods, throttled_us: just now */
 #define EVENT_UNTHROTTLED "unthrottled" /* for_us */
 #define EVENT_LIMIT "limit" /* what: "pids" or "memory", hits, limit */
+#define EVENT_STATUS "status" /* text: what it says of itself */
+#define EVENT_UNHEALTHY "unhealthy"
+#define EVENT_HEALTHY "healthy"
+#define EVENT_WATCHDOG "watchdog"
+#define EVENT_RESTARTING "restarting" /* in_us, count */
+#define EVENT_GAVE_UP "gave-up" /* text: no more restarts */
+#define EVENT_DENIED "denied" /* uid, pid, action, text */
+#define EVENT_ACTION "action" /* uid, pid, action */
 
 /** One line, taken apart. Strings are borrowed and end where their length says. */
 struct event {

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
 #define JOURNAL_VERSION 1
@@ -72,6 +73,7 @@ static json_t *record_json(const struct context *c, bool ended)
 	if (!o) {
 		return NULL;
 	}
+	service_to_journal(c, o, ended);
 	if (ended) {
 		(void) json_object_set_new(o, "exit", exit_to_json(&c->exit));
 		return o;
@@ -161,7 +163,9 @@ int journal_rewrite(struct context *c, struct err *e)
 
 	journal_name(c->name, "journal", file);
 	if (!text ||
-	    asprintf(&all, "%sstarted\n%s%s", text, c->state == LIFE_FROZEN ? "frozen\n" : "",
+	    asprintf(&all, "%sstarted\n%s%s%s%s", text, context_is_ready(c) ? "ready\n" : "",
+		     c->state == LIFE_FROZEN ? "frozen\n" : "",
+		     c->state == LIFE_STOPPING ? "stopping\n" : "",
 		     limits_throttled(c) ? EVENT_THROTTLED "\n" : "") < 0) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
@@ -272,9 +276,13 @@ static void read_facts(struct journal_record *r, char *line)
 			}
 		}
 		r->started |= str_equal(word, "started");
+		r->ready |= str_equal(word, "ready");
 		r->stopping |= str_equal(word, "stopping");
 		r->throttled = str_equal(word, EVENT_THROTTLED) ||
 			       (r->throttled && !str_equal(word, EVENT_UNTHROTTLED));
+		r->asked |= str_equal(word, "asked");
+		r->again |= str_equal(word, "again");
+		r->failed |= str_equal(word, "failed");
 		r->frozen = str_equal(word, "frozen") || (r->frozen && !str_equal(word, "thawed"));
 	}
 }

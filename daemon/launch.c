@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
 
@@ -114,11 +115,14 @@ static int compose(struct launch *l, struct err *e)
 	struct context *c = l->context;
 	struct manager *m = c->manager;
 	const struct seat *s = l->seat->seat;
-	struct fs_launch at = { .seat = s->prepared,
+	const struct notify *notify = c->service ? c->service->notify : NULL;
+	struct context_kept kept = { .status_fd = -1, .notify_fd = -1 };
+	struct fs_launch at = { .notify_fd = notify ? notify_dir_fd(notify) : -1,
+				.seat = s->prepared,
 				.userns_fd = s->userns_fd,
 				.ids_first = s->ids_first,
 				.ids_count = s->ids_count };
-	int r = steps_init(&l->steps, &l->seat->seat->arena), status;
+	int r = steps_init(&l->steps, &l->seat->seat->arena);
 
 	if (r < 0) {
 		return err_set_errno(e, r, "%s: preparing the steps", c->name);
@@ -130,11 +134,14 @@ static int compose(struct launch *l, struct err *e)
 	if (r < 0) {
 		return r;
 	}
-	status = journal_status_open(c);
-	if (status < 0) {
-		return err_set_errno(e, status, "%s: making its status file", c->name);
+	kept.status_fd = journal_status_open(c);
+	if (kept.status_fd < 0) {
+		return err_set_errno(e, kept.status_fd, "%s: making its status file", c->name);
 	}
-	return context_steps(l->plans.context, m->host, s, &l->io, status, &l->steps, e);
+	if (notify && service_is_kept(c)) { /* if this fails, less outlives the daemon */
+		kept.notify_fd = fcntl(notify_socket_fd(notify), F_DUPFD_CLOEXEC, 3);
+	}
+	return context_steps(l->plans.context, m->host, s, &l->io, &kept, &l->steps, e);
 }
 
 /* The seat is ready: everything that remains to be done before the child goes. */
@@ -149,7 +156,10 @@ static int order(struct launch *l, struct err *e)
 	c->ids_count = l->seat->seat->ids_count;
 	c->ids_owned = l->seat->seat->ids_owned;
 	c->started_us = now_us();
-	r = journal_begin(c, e);
+	r = service_prepare(c, e);
+	if (r >= 0) {
+		r = journal_begin(c, e);
+	}
 	if (r >= 0) {
 		r = fs_host_refresh(c->manager->fs, e);
 	}
@@ -209,13 +219,15 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	l->io = request->io;
 	c->launch = l;
 	c->throwaway = request->throwaway;
-	c->exec_failed = c->out_of_memory = c->status_written = c->stop_told = false;
+	c->exec_failed = c->out_of_memory = c->status_written = c->start_failed = false;
+	c->stop_told = false;
 	c->started_us = 0;
 	context_enter(c, LIFE_START);
 	r = prepare(l, request, e);
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
 		launch_free(TAKE_PTR(c->launch));
+		service_close(c, true);
 		journal_remove(c->manager, c->name);
 		spec_freep(&c->active);
 		context_enter(c, LIFE_EXITED);
@@ -268,10 +280,11 @@ static void started(struct context *c)
 		(void) sched_slot_kill(c->manager->sched, c->slot);
 	}
 	ending_watch_memory(c);
+	service_started(c); /* what it tells follows at once: tell_fact_again() counts on that */
 	if (c->session) {
 		session_launch_started(c->session, c);
 	}
-	waiters_call(c, WAITER_START, &(struct err){});
+	waiters_call(c, WAITER_RUN, &(struct err){});
 	limits_watch(c, false);
 }
 

@@ -1,4 +1,8 @@
-/* The life of a context as a table: state x event -> next state, or why not. */
+/* The life of a context as a table: state x event -> next state, or why not.
+ *
+ * Whether a running context is ready is no state: all that may be done to one that is may be done
+ * to one that is not yet. Neither is a restart that is waited for: the context is stopped, may be
+ * started (then it is, at once) and stopped (then it stays so). Both are facts (service.h). */
 #pragma once
 
 enum life_state {

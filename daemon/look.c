@@ -8,7 +8,8 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "daemon/core.h"
+#include "daemon/service.h"
+#include "daemon/owner.h"
 
 #define PROCESSES_MAX 4096
 #define CMDLINE_SHOWN 256
@@ -35,6 +36,7 @@ static uint64_t uptime_us(const struct context *c)
 
 static json_t *warnings(struct manager *m, struct context *c)
 {
+	const char *unknown = context_owner_unknown(m, c);
 	const struct spec *s = context_spec(c);
 	json_t *list = json_array();
 	char text[512] = "";
@@ -47,10 +49,13 @@ static json_t *warnings(struct manager *m, struct context *c)
 		(void) json_array_append_new(list, json_string("its file has errors now; "
 							       "\"check\" names them"));
 	}
+	if (unknown) {
+		(void) snprintf(text, sizeof(text), "owner %s: no such user in /etc/passwd",
+				unknown);
+		(void) json_array_append_new(list, json_string(text));
+	}
 	if (c->active && c->declared && !c->throwaway && !spec_equal(c->active, c->declared)) {
-		(void) json_array_append_new(list,
-					     json_string(
-						     "what runs differs from its file"));
+		(void) json_array_append_new(list, json_string("what runs differs from its file"));
 	}
 	return list;
 }
@@ -80,6 +85,7 @@ json_t *context_summary(struct manager *m, struct context *c)
 	if (!o) {
 		return NULL;
 	}
+	service_summary(c, o);
 	if (c->id.pid) {
 		char path[256] = "";
 
@@ -100,17 +106,6 @@ json_t *context_summary(struct manager *m, struct context *c)
 							       : init_name(s)));
 	}
 	return o;
-}
-
-bool context_says_ready(const struct context *c)
-{
-	(void) c;
-	return false;
-}
-
-bool context_is_ready(const struct context *c)
-{
-	return c->state == LIFE_RUNNING || c->state == LIFE_FROZEN;
 }
 
 bool context_is_running(const struct context *c)

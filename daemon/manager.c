@@ -172,6 +172,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 		return err_set(e, -ENOMEM, "starting: out of memory");
 	}
 	m->config_dirfd = m->journal_dirfd = m->log_dirfd = m->logs_fd = -1;
+	m->notify_dirfd = m->netns_fd = -1;
 	m->loop = sd_event_ref(loop);
 	m->pool.target = config->seats;
 	m->next_slot = 1;
@@ -225,9 +226,12 @@ void manager_free(struct manager *m)
 	sched_host_free(m->sched);
 	journald_free(m->journald);
 	events_free(m->events);
+	owners_free(m->owners);
 	fd_close(m->config_dirfd);
 	fd_close(m->journal_dirfd);
 	fd_close(m->log_dirfd);
+	fd_close(m->notify_dirfd);
+	fd_close(m->netns_fd);
 	sd_event_unref(m->loop);
 	free(m->config_dir);
 	free(m->state_dir);

@@ -54,16 +54,19 @@ struct context *manager_find(struct manager *m, const char *name);
 void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 
 /** {"name","state","pid","uptime_us","exit":{..}|null,"description","init","throwaway","cgroup",
- *  "warnings":[..]}; state: stopped | starting | running | stopping | frozen. exit:
- *  {"status":N} or {"signal":N,"name":"KILL"}, with "reason": "exit"|"signal"|"oom"|"start"|"lost",
- *  "text". New reference. */
+ *  "warnings":[..],"ready", and what a service says: docs/api.md}; state: stopped | starting |
+ *  running | stopping | frozen. exit: {"status":N} or {"signal":N,"name":"KILL"}, with "reason":
+ *  "exit"|"signal"|"oom"|"start"|"lost"|"reboot"|"poweroff"|"unhealthy"|"watchdog", "text".
+ *  New reference. */
 json_t *context_summary(struct manager *m, struct context *c);
 /** The spec a running context was started with, else the declared one. */
 const struct spec *context_spec(const struct context *c);
 const char *context_name(const struct context *c);
-/** Whether it runs and is ready for its work. Where its spec has no `ready` it is with its start. */
+/** Whether it runs and its condition (key context.ready) is met. */
 bool context_is_ready(const struct context *c);
-/** Whether it says itself when it is ready: then there is a "ready" event. */
+/** Whether it is stopped and waits to be started again. */
+bool context_will_restart(const struct context *c);
+/** Whether it has such a condition: else it is ready with its start. */
 bool context_says_ready(const struct context *c);
 /** Whether it has, or is about to have, processes: any state but stopped. */
 bool context_is_running(const struct context *c);
@@ -103,14 +106,19 @@ const char *manager_nearest(struct manager *m, const char *name);
 
 /* --- act --- */
 
-/** How a start, a run or an exec ended up: e->code == 0 means it runs. */
+/** How a start ended up: e->code == 0 means it is ready (or runs, where that was asked). */
 typedef void (*manager_started)(void *arg, struct context *c, const struct err *e);
 /** e->code == 0 means done. */
 typedef void (*manager_done)(void *arg, const struct err *e);
 
+/** Calls back when the context is ready, or will not be. A restart that was pending is done now. */
 [[nodiscard]] int manager_start(struct manager *m, struct context *c, manager_started done,
 				void *arg, struct err *e);
-/** Runs the stop sequence; succeeds at once when it does not run. @timeout_us 0: the spec's. */
+/** As manager_start(), but calls back as soon as the command runs. */
+[[nodiscard]] int manager_launch(struct manager *m, struct context *c, manager_started done,
+				 void *arg, struct err *e);
+/** Runs the stop sequence; succeeds at once when it does not run, and calls off a restart that was
+ * pending. @timeout_us 0: the spec's. */
 [[nodiscard]] int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us,
 			       manager_done done, void *arg, struct err *e);
 /** @sig to process 1 (which forwards it), or with `all` to every process; SIGKILL always to all. */
@@ -144,6 +152,11 @@ struct session_request {
 	int fds[3]; /* stdin, stdout, stderr: taken over; -1 for /dev/null; unused with terminal */
 	bool terminal;
 	unsigned short rows, cols;
+	/* exec, when not 0: in place of `fds` the command's process takes three descriptors from
+	 * this socket, with the next so many bytes there, which its peer `uid` has sent. */
+	size_t streams_bytes;
+	int streams_sock; /* borrowed for the call */
+	uid_t streams_uid;
 	const struct session_events *events;
 	void *arg;
 };

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
 
@@ -46,11 +47,20 @@ static void read_process(struct context *c, const json_t *head)
 	c->throwaway = json_is_true(json_object_get(head, "throwaway"));
 }
 
+/* It was being stopped, or the client that waited for its command went with the old daemon. */
+static bool unwanted(const struct journal_record *record)
+{
+	return service_was_asked(record) ||
+	       json_is_true(json_object_get(record->head, "attached"));
+}
+
 /* Ended, or cut off while it was starting: its slot is left to the sweep, and can still be asked. */
-static void record_end(struct context *c, bool started)
+static void record_end(struct context *c, const struct journal_record *record)
 {
 	struct exit_info *x = &c->exit;
+	bool started = record->started;
 
+	c->start_failed = !started;
 	*x = (struct exit_info){ .known = true, .code = CLD_KILLED, .status = SIGKILL };
 	if (!started) {
 		(void) snprintf(x->reason, sizeof(x->reason), "start");
@@ -65,14 +75,31 @@ static void record_end(struct context *c, bool started)
 	if (started) {
 		ending_explain(c, x);
 	}
-	tell_end_again(c, !started);
+	if (c->active) {
+		service_ended(c, unwanted(record));
+	}
+	if (!tell_end_again(c, !started)) {
+		service_tell_plan(c);
+	}
 	c->slot = 0;
 	c->ids_owned = false;
 	c->id = (struct proc_id){};
+	service_close(c, true);
 	journal_end(c);
 	spec_freep(&c->active);
 	if (c->throwaway) {
 		registry_remove(c->manager, c);
+	}
+}
+
+/* The kernel knows whether it is frozen; the daemon may have died before it noted so. */
+static void adopt_frozen(struct context *c, const struct journal_record *record)
+{
+	bool frozen = sched_slot_frozen(c->manager->sched, c->slot);
+
+	c->state = frozen ? LIFE_FROZEN : LIFE_RUNNING;
+	if (frozen != record->frozen) {
+		context_note_frozen(c, frozen);
 	}
 }
 
@@ -95,15 +122,13 @@ static int adopt(struct context *c, const struct journal_record *record)
 	}
 	ending_watch_memory(c);
 	limits_watch(c, record->throttled);
-	c->state = record->frozen ? LIFE_FROZEN : LIFE_RUNNING;
+	adopt_frozen(c, record);
+	r = service_adopt(c, record);
+	if (r < 0) {
+		log_warning("%s: going on with its health and restarts: %s", c->name, strerror(-r));
+	}
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	return 0;
-}
-
-/* It was being stopped, or the client that waited for its command went with the old daemon. */
-static bool unwanted(const struct journal_record *record)
-{
-	return record->stopping || json_is_true(json_object_get(record->head, "attached"));
 }
 
 static void recover_one(struct manager *m, const char *name)
@@ -121,15 +146,21 @@ static void recover_one(struct manager *m, const char *name)
 	c = registry_add(m, name);
 	if (c && record.ended) {
 		exit_from_json(&c->exit, json_object_get(record.head, "exit"));
+		service_from_journal(c, &record);
 	} else if (c) {
 		read_process(c, record.head);
-		tell_fact_again(c, &record);
 		c->stop_told = record.stopping;
+		service_from_journal(c, &record);
 		r = read_spec(c, json_object_get(record.head, "spec"));
+		if (r >= 0 && record.started) {
+			tell_fact_again(c, &record);
+		}
 		if (r < 0 || !record.started || adopt(c, &record) < 0) {
-			record_end(c, record.started);
+			record_end(c, &record);
 		} else if (unwanted(&record) && manager_stop(m, c, 0, NULL, NULL, &e) < 0) {
 			log_warning("%s", e.text);
+		} else if (record.stopping && !unwanted(&record)) {
+			service_stop_on(c, &record);
 		}
 	}
 	journal_record_done(&record);
@@ -180,6 +211,7 @@ int recover(struct manager *m, struct err *e)
 		return r;
 	}
 	fs_sweep(m->fs);
+	notify_sweep(m);
 	r = spec_init(&fallback, "seat");
 	if (r >= 0) { /* the kind that contexts without wishes need */
 		r = launch_plan(&fallback, &m->facts, &plans, NULL);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
 static int by_name(const void *a, const void *b)
@@ -82,6 +83,7 @@ static void context_free(struct context *c)
 	}
 	limits_unwatch(c);
 	launch_free(c->launch);
+	service_free(c);
 	sd_event_source_disable_unref(c->exit_source);
 	sd_event_source_disable_unref(c->status_source);
 	sd_event_source_disable_unref(c->oom_source);

@@ -307,6 +307,11 @@ static int exec_seat(struct manager *m, struct context *c, struct context_exec *
 int manager_exec(struct manager *m, struct context *c, const struct exec_request *x,
 		 const struct session_request *request, struct session **ret, struct err *e)
 {
+	const struct context_streams streams = {
+		.sock = request->streams_sock,
+		.bytes = request->streams_bytes,
+		.uid = request->streams_uid,
+	};
 	struct context_exec exec = {
 		.target = c->id.pid,
 		.target_pidfd = c->pidfd,
@@ -316,6 +321,7 @@ int manager_exec(struct manager *m, struct context *c, const struct exec_request
 		.user = (char *) x->user,
 		.directory = (char *) x->directory,
 		.io = stdio_of(request),
+		.streams = request->streams_bytes ? &streams : NULL,
 	};
 	struct session *s = NULL;
 	int r = context_permit(c, LIFE_ENTER, e);

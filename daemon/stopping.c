@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/service.h"
 #include "daemon/tell.h"
 
 #define FAKE_WAIT_US (10ull * 1000000)
@@ -162,32 +163,19 @@ static int answer_now(struct manager *m, manager_done done, void *arg)
 	return r;
 }
 
-int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, manager_done done,
-		 void *arg, struct err *e)
+/* It is in a state from which it can be stopped, and its sequence is made. */
+static void begin(struct context *c, uint64_t timeout_us)
 {
+	struct manager *m = c->manager;
 	bool thaw = c->state == LIFE_FROZEN, begun = c->state == LIFE_STOPPING;
-	int r = context_permit(c, LIFE_STOP, e);
 
-	if (r < 0) {
-		return r;
-	}
-	if (c->state == LIFE_STOPPED) {
-		return done ? answer_now(m, done, arg) : 0;
-	}
-	r = done ? answer_later(c, done, arg) : 0;
-	if (r >= 0 && !begun) {
-		r = make_sequence(c);
-	}
-	if (r < 0) {
-		return err_set_errno(e, r, "stopping %s", c->name);
-	}
 	if (c->state == LIFE_STARTING) { /* no command yet that could hear a signal */
 		context_enter(c, LIFE_STOP);
 		c->stop_next = c->stop_count;
 		if (c->slot) {
 			(void) sched_slot_kill(m->sched, c->slot);
 		}
-		return 0;
+		return;
 	}
 	c->stop_timeout_us = timeout_us;
 	context_enter(c, LIFE_STOP);
@@ -202,7 +190,50 @@ int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, mana
 	} else if (timeout_us) { /* a second, more impatient caller */
 		arm(c, timeout_us);
 	}
+}
+
+int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, manager_done done,
+		 void *arg, struct err *e)
+{
+	bool begun = c->state == LIFE_STOPPING;
+	int r = context_permit(c, LIFE_STOP, e);
+
+	if (r < 0) {
+		return r;
+	}
+	if (c->state == LIFE_STOPPED) {
+		if (again_cancel(c)) {
+			journal_end(c);
+		}
+		return done ? answer_now(m, done, arg) : 0;
+	}
+	r = done ? answer_later(c, done, arg) : 0;
+	if (r >= 0 && !begun) {
+		r = make_sequence(c);
+	}
+	if (r < 0) {
+		return err_set_errno(e, r, "stopping %s", c->name);
+	}
+	service_stopping(c, true);
+	if (begun && c->service) {
+		journal_note(c, "asked"); /* it may have been a restart until now */
+	}
+	begin(c, timeout_us);
 	return 0;
+}
+
+void context_stop(struct context *c)
+{
+	if (c->state == LIFE_STOPPED || c->state == LIFE_STOPPING) {
+		return;
+	}
+	service_stopping(c, false);
+	if (make_sequence(c) < 0) {
+		log_warning("%s: stopping it: out of memory; killing it", c->name);
+		(void) sched_slot_kill(c->manager->sched, c->slot);
+		return;
+	}
+	begin(c, 0);
 }
 
 int manager_wait(struct manager *m, struct context *c, manager_done done, void *arg, struct err *e)
@@ -230,6 +261,11 @@ int manager_kill(struct manager *m, struct context *c, int sig, bool all, struct
 		     : 0;
 }
 
+void context_note_frozen(struct context *c, bool frozen)
+{
+	tell_fact(c, frozen ? EVENT_FROZEN : EVENT_THAWED, NULL);
+}
+
 int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err *e)
 {
 	enum life_event event = frozen ? LIFE_FREEZE : LIFE_THAW;
@@ -245,13 +281,14 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 	}
 	context_enter(c, event);
 	if (c->state != before) {
-		tell_fact(c, frozen ? EVENT_FROZEN : EVENT_THAWED, NULL);
+		context_note_frozen(c, frozen);
+		service_frozen(c, frozen);
 	}
 	return 0;
 }
 
-static int start(struct manager *m, struct context *c, const struct spec *spec, bool throwaway,
-		 manager_started done, void *arg, struct err *e)
+static int start(struct context *c, const struct spec *spec, bool throwaway, manager_started done,
+		 enum waiter_kind kind, void *arg, struct err *e)
 {
 	struct launch_request request = { .spec = spec, .throwaway = throwaway };
 	int r = context_permit(c, LIFE_START, e);
@@ -263,14 +300,13 @@ static int start(struct manager *m, struct context *c, const struct spec *spec, 
 		r = launch_begin(c, &request, e);
 	}
 	if (r >= 0 && done) {
-		(void) waiter_add(c, &(struct waiter){
-					     .kind = WAITER_START, .started = done, .arg = arg });
+		(void) waiter_add(c,
+				  &(struct waiter){ .kind = kind, .started = done, .arg = arg });
 	}
-	(void) m;
 	return r;
 }
 
-int manager_start(struct manager *m, struct context *c, manager_started done, void *arg,
+int context_start(struct context *c, manager_started done, enum waiter_kind kind, void *arg,
 		  struct err *e)
 {
 	if (!c->declared) {
@@ -278,7 +314,7 @@ int manager_start(struct manager *m, struct context *c, manager_started done, vo
 	}
 	if (c->broken) {
 		struct spec_errors errors = {};
-		int r = manager_explain(m, c->name, &errors);
+		int r = manager_explain(c->manager, c->name, &errors);
 
 		if (r < 0) {
 			(void) spec_errors_to_err(&errors, e);
@@ -288,7 +324,34 @@ int manager_start(struct manager *m, struct context *c, manager_started done, vo
 			return r;
 		}
 	}
-	return start(m, c, c->declared, false, done, arg, e);
+	return start(c, c->declared, false, done, kind, arg, e);
+}
+
+/* By somebody, not by a restart. */
+static int start_afresh(struct context *c, manager_started done, enum waiter_kind kind, void *arg,
+			struct err *e)
+{
+	int r = context_permit(c, LIFE_START, e);
+
+	if (r >= 0) {
+		again_forget(c);
+		r = context_start(c, done, kind, arg, e);
+	}
+	return r;
+}
+
+int manager_start(struct manager *m, struct context *c, manager_started done, void *arg,
+		  struct err *e)
+{
+	(void) m;
+	return start_afresh(c, done, WAITER_START, arg, e);
+}
+
+int manager_launch(struct manager *m, struct context *c, manager_started done, void *arg,
+		   struct err *e)
+{
+	(void) m;
+	return start_afresh(c, done, WAITER_RUN, arg, e);
 }
 
 int manager_run_detached(struct manager *m, const struct spec *spec, manager_started done,
@@ -306,7 +369,7 @@ int manager_run_detached(struct manager *m, const struct spec *spec, manager_sta
 	if (!c) {
 		return err_set(e, -ENOMEM, "running: out of memory");
 	}
-	r = start(m, c, spec, true, done, arg, e);
+	r = start(c, spec, true, done, WAITER_START, arg, e);
 	if (r < 0) {
 		registry_remove(m, c);
 	}

@@ -31,10 +31,15 @@ void tell_fact(struct context *c, const char *kind, json_t *detail)
 void tell_fact_again(struct context *c, const struct journal_record *record)
 {
 	bool started = str_equal(record->fact, EVENT_STARTED);
+	struct events *events = c->manager->events;
 
-	if (record->event > events_last(c->manager->events))
-		(void) events_add(c->manager->events, record->fact, c->name,
+	if (record->event > events_last(events))
+		(void) events_add(events, record->fact, c->name,
 				  started ? started_detail(c) : NULL);
+	/* service_ready(), where readiness needs no condition */
+	if (started && !c->throwaway && !context_says_ready(c) &&
+	    record->event + 1 > events_last(events))
+		(void) events_add(events, EVENT_READY, c->name, NULL);
 }
 
 /* --- the victim --- */
@@ -132,7 +137,7 @@ void tell_end(struct context *c, bool failed)
 struct search {
 	const struct context *context;
 	char start[48];
-	bool oom, end;
+	bool oom, end, plan;
 };
 
 /* Inside a JSON string every quote has a backslash before it, so nobody forges the match. */
@@ -140,15 +145,17 @@ static bool is_told(void *arg, const struct event *ev)
 {
 	struct search *s = arg;
 
-	if (!ev->lost && event_of(ev, s->context->name) &&
-	    memmem(ev->line, ev->len, s->start, strlen(s->start))) {
+	if (ev->lost || !event_of(ev, s->context->name))
+		return true;
+	s->plan |= s->end && (event_is(ev, EVENT_RESTARTING) || event_is(ev, EVENT_GAVE_UP));
+	if (memmem(ev->line, ev->len, s->start, strlen(s->start))) {
 		s->oom |= event_is(ev, EVENT_OOM);
 		s->end |= event_is(ev, EVENT_EXITED) || event_is(ev, EVENT_FAILED);
 	}
 	return true;
 }
 
-void tell_end_again(struct context *c, bool failed)
+bool tell_end_again(struct context *c, bool failed)
 {
 	uint64_t last = events_last(c->manager->events);
 	struct events_cursor at = { .seq = last > SEARCHED ? last - SEARCHED : 0 };
@@ -158,8 +165,9 @@ void tell_end_again(struct context *c, bool failed)
 	while (events_walk(c->manager->events, &at, NULL, is_told, &s))
 		;
 	if (s.end)
-		return;
+		return s.plan;
 	if (!s.oom && str_equal(c->exit.reason, "oom"))
 		tell_oom(c);
 	add_end(c, failed);
+	return false;
 }

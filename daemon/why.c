@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "daemon/service.h"
 #include "daemon/watch_limits.h"
 #include "spec/suggest.h"
 
@@ -56,7 +57,7 @@ static bool note(void *arg, const struct event *ev)
 	if (!o) {
 		return true;
 	}
-	push(event_is(ev, "denied") ? s->denied : s->recent, o);
+	push(event_is(ev, EVENT_DENIED) ? s->denied : s->recent, o);
 	if (is_one_of(ev, states)) {
 		replace(&s->state_event, o);
 	}
@@ -65,7 +66,7 @@ static bool note(void *arg, const struct event *ev)
 	} else if (event_is(ev, EVENT_OOM)) {
 		replace(&s->oom, o);
 	}
-	s->restarts += event_is(ev, "restarting");
+	s->restarts += event_is(ev, EVENT_RESTARTING);
 	json_decref(o);
 	return true;
 }
@@ -108,7 +109,9 @@ static void add_story(json_t *o, const struct story *s)
 	set(o, "since_us", since ? json_incref((json_t *) since) : json_null());
 	set(o, "end", s->end ? json_incref(s->end) : json_null());
 	set(o, "oom", s->oom ? json_incref(s->oom) : json_null());
-	set(o, "restarts", number(s->restarts));
+	if (!json_object_get(o, "restarts")) { /* a service counts those in a row */
+		set(o, "restarts", number(s->restarts));
+	}
 	set(o, "events", json_incref(s->recent));
 	set(o, "denied", json_incref(s->denied));
 }
@@ -277,20 +280,36 @@ static void add_now(json_t *o, struct context *c)
 		      "limit_hits", number(s.pids_limit_hits)));
 }
 
-/* --- what it waits for: all that other parts know of a service is asked for here --- */
+/* --- what it waits for: all that is known of it as a service is in the summary already --- */
 
-static void add_service(json_t *o, const struct context *c)
+static void add_text(json_t *array, const char *fmt, const char *what)
 {
+	char text[512];
+
+	(void) snprintf(text, sizeof(text), fmt, what);
+	(void) json_array_append_new(array, json_string(text));
+}
+
+static void add_waits(json_t *o, const struct context *c)
+{
+	const char *condition = json_string_value(json_object_get(o, "waits_for"));
 	json_t *waits = json_array();
+	char in[UNITS_TEXT_MAX];
+	uint64_t in_us;
 
 	if (c->state == LIFE_STARTING) {
-		(void) json_array_append_new(waits, json_string("its command to begin"));
+		add_text(waits, "%s to begin", "its command");
 	} else if (c->state == LIFE_STOPPING) {
-		(void) json_array_append_new(waits, json_string("its processes to end"));
+		add_text(waits, "%s to end", "its processes");
 	} else if (c->state == LIFE_FROZEN) {
-		(void) json_array_append_new(waits, json_string("a thaw"));
+		add_text(waits, "%s", "a thaw");
 	}
-	set(o, "ready", json_boolean(context_is_ready(c)));
+	if (condition) {
+		add_text(waits, "its readiness: %s", condition);
+	}
+	if (again_in(c, &in_us)) {
+		add_text(waits, "its restart, in %s", units_print_duration(in_us, in));
+	}
 	set(o, "waits_for", waits);
 }
 
@@ -319,7 +338,7 @@ json_t *context_why(struct manager *m, struct context *c)
 	set(o, "errors", file_errors(m, c));
 	set(o, "declared", json_boolean(c->declared != NULL));
 	set(o, "exit", exit_to_json(&c->exit)); /* also of the last time, while it runs */
-	add_service(o, c);
+	add_waits(o, c);
 	if (c->id.pid && c->active) {
 		add_now(o, c);
 	}

@@ -34,7 +34,8 @@ static const struct {
 	{ "ptmx", "pts/ptmx" },
 };
 
-static const char *const directories[] = { "pts", "shm", "mqueue" };
+/* Mount points; the last one for those who want a notify socket. */
+static const char *const directories[] = { "pts", "shm", "mqueue", "ward" };
 
 /* Modes as said, whatever the daemon's umask is. */
 static int make_node(int dir, const char *name, mode_t mode, dev_t dev)

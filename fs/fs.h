@@ -59,6 +59,7 @@ struct fs_launch {
 	struct fs_seat *seat; /* in the arena: fs_seat_prepare() has run */
 	int userns_fd; /* borrowed; -1 with ids = none */
 	uint32_t ids_first, ids_count; /* host ids the context's 0.. are mapped to */
+	int notify_fd; /* borrowed; directory of the notify socket, where spec_wants_notify() */
 };
 
 /** Turns the plan into steps (PARENT and CHILD); the last CHILD step leaves the child chdir'ed to

@@ -131,7 +131,7 @@ static int check_facts(const struct spec *s, const struct facts *f, struct err *
 
 static int check_target(const char *key, const char *path, struct err *e)
 {
-	static const char *const reserved[] = { "/proc", "/sys" };
+	static const char *const reserved[] = { "/proc", "/sys", SPEC_NOTIFY_DIR };
 
 	if (!path || !path_is_clean(path) || strcmp(path, "/") == 0)
 		return err_set(e, -EINVAL, "files.%s \"%s\": not an absolute, plain path below /",
@@ -245,6 +245,8 @@ static int add_dev(struct fs_plan *p, const struct spec *s)
 		r = add_shm(p, s);
 	if (r == 0)
 		r = add_flags(p, FS_OP_MQUEUE, "/dev/mqueue", 0);
+	if (r == 0 && spec_wants_notify(s))
+		r = add_flags(p, FS_OP_NOTIFY, SPEC_NOTIFY_DIR, FS_OP_DIRECTORY);
 	return r;
 }
 

@@ -11,6 +11,7 @@ enum fs_op_kind {
 	FS_OP_DEVICE, /* a further node in a /dev of its own */
 	FS_OP_DEVPTS,
 	FS_OP_MQUEUE,
+	FS_OP_NOTIFY, /* the directory of the context's notify socket */
 	FS_OP_PROC,
 	FS_OP_SYS,
 	FS_OP_CGROUP,

@@ -12,7 +12,7 @@ static const char *const kind_names[] = {
 	[FS_OP_MQUEUE] = "mqueue",   [FS_OP_PROC] = "proc",	[FS_OP_SYS] = "sysfs",
 	[FS_OP_CGROUP] = "cgroup2",  [FS_OP_MASK] = "mask",	[FS_OP_LOCK] = "read-only",
 	[FS_OP_TMPFS] = "tmpfs",     [FS_OP_BIND] = "bind",	[FS_OP_HIDE] = "hide",
-	[FS_OP_PIVOT] = "pivot",
+	[FS_OP_PIVOT] = "pivot",    [FS_OP_NOTIFY] = "notify",
 };
 static_assert(ARRAY_SIZE(kind_names) == FS_OP_KIND_COUNT, "a name for each kind");
 
@@ -88,6 +88,9 @@ static void print_details(const struct fs_plan *p, const struct fs_op *o, struct
 	case FS_OP_CGROUP:
 	case FS_OP_MQUEUE:
 		buf_puts(out, " rw nosuid nodev noexec");
+		break;
+	case FS_OP_NOTIFY:
+		buf_puts(out, " ro nosuid nodev noexec");
 		break;
 	case FS_OP_DEVPTS:
 		buf_puts(out, " newinstance ptmxmode=0666 mode=0620 nosuid noexec");

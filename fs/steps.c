@@ -127,6 +127,23 @@ static int step_sys(struct build *b, const struct fs_op *o)
 	return give(b, &s->fd, TAKE_FD(fd));
 }
 
+/* Never id-mapped: the socket's directory is the host root's, and nobody's inside. Who may send is
+ * said by the socket's mode; a read-only mount does not stop that. */
+static int step_notify(struct build *b, const struct fs_op *o)
+{
+	struct view_step *s = add_step(b, "attach-notify", o->target, view_attach);
+	if (!s)
+		return no_room(b);
+	s->flags = FS_OP_DIRECTORY;
+	int fd = clone_mapped(b->at->notify_fd, "",
+			      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				      MOUNT_ATTR_NOEXEC,
+			      -1);
+	if (fd < 0)
+		return err_set_errno(b->e, fd, "cloning the notify socket's directory");
+	return give(b, &s->fd, fd);
+}
+
 static int step_tmpfs(struct build *b, const struct fs_op *o)
 {
 	struct view_step *s = add_step(b, "mount-tmpfs", o->target, view_tmpfs);
@@ -221,6 +238,8 @@ static int step_op(struct build *b, size_t i)
 		return step_for(b, "mount-devpts", o, view_devpts);
 	case FS_OP_MQUEUE:
 		return step_for(b, "mount-mqueue", o, view_mqueue);
+	case FS_OP_NOTIFY:
+		return step_notify(b, o);
 	case FS_OP_PROC:
 		return step_for(b, "mount-proc", o, view_proc);
 	case FS_OP_SYS:

@@ -101,6 +101,20 @@ int sched_slot_freeze(struct sched_host *h, unsigned slot, bool frozen)
 	return -EOPNOTSUPP;
 }
 
+bool sched_slot_frozen(struct sched_host *h, unsigned slot)
+{
+	const struct cg_tree *freezer = host_tree(h, CG_FREEZER);
+	char text[16] = "";
+
+	if (h->freeze)
+		return slot_read(host_tree(h, CG_CORE), slot, "cgroup.freeze", text, sizeof(text)) >
+			       0 &&
+		       text[0] == '1';
+	return freezer != NULL &&
+	       slot_read(freezer, slot, "freezer.state", text, sizeof(text)) > 0 &&
+	       strncmp(text, "THAWED", 6) != 0;
+}
+
 int sched_slot_kill(struct sched_host *h, unsigned slot)
 {
 	const struct cg_tree *core = host_tree(h, CG_CORE);

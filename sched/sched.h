@@ -66,6 +66,8 @@ void sched_attach_done(struct sched_attach *a);
 bool sched_slot_populated(struct sched_host *h, unsigned slot);
 /** Freezes or thaws. @return 0 when the state is reached or under way. */
 [[nodiscard]] int sched_slot_freeze(struct sched_host *h, unsigned slot, bool frozen);
+/** Whether it was told to freeze; not all in it may have stopped yet. */
+bool sched_slot_frozen(struct sched_host *h, unsigned slot);
 /** Pids inside, as the host sees them, at most `max`. @return how many there are, or -errno. */
 ssize_t sched_slot_pids(struct sched_host *h, unsigned slot, pid_t *pids, size_t max);
 /** The path below a hierarchy's mount, for people. */

@@ -87,6 +87,36 @@ static void check_environment(struct checker *c)
 	}
 }
 
+/* Whoever is one of the context's own users inside must not be its owner outside. */
+static void check_owners(struct checker *c)
+{
+	const struct spec *s = c->s;
+	uint64_t first = s->process.ids_first, end = first + s->process.ids_count, id;
+
+	for (size_t i = 0; i < s->context.owners.count; i++) {
+		const char *owner = s->context.owners.items[i];
+
+		if (s->process.ids == SPEC_IDS_RANGE &&
+		    units_parse_u64(owner, 0, UINT32_MAX, &id) == 0 && id >= first && id < end)
+			complain(c, "context", "owner", i,
+				 "%s is one of the context's own ids; allowed: users outside "
+				 "process.ids",
+				 owner);
+	}
+}
+
+static void check_grants(struct checker *c)
+{
+	const struct spec *s = c->s;
+
+	for (size_t i = 1; i < s->context.grant_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (s->context.grants[i].key == s->context.grants[j].key)
+				complain(c, "context", "grant", i, "a key is granted twice");
+		}
+	}
+}
+
 /* --- [files] --- */
 
 static void check_root(struct checker *c)
@@ -111,7 +141,7 @@ static void check_root(struct checker *c)
 /* A place where something is mounted: not one that Ward makes itself. */
 static void check_place(struct checker *c, const char *key, size_t i, const char *path)
 {
-	static const char *const reserved[] = { "/proc", "/sys" };
+	static const char *const reserved[] = { "/proc", "/sys", SPEC_NOTIFY_DIR };
 	char echo[TEXT_ECHO_MAX];
 
 	if (strcmp(path, "/") == 0)
@@ -257,8 +287,8 @@ static void check_io(struct checker *c)
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
-		check_command, check_environment, check_root,	 check_places,
-		check_targets, check_hidden,	  check_devices, check_rlimits,
+		check_command, check_environment, check_owners, check_grants,  check_root,
+		check_places,  check_targets,	  check_hidden, check_devices, check_rlimits,
 		check_cpu,     check_memory,	  check_io,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };

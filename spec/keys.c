@@ -11,6 +11,7 @@
 #define TIB (UINT64_C(1) << 40)
 #define PIB (UINT64_C(1) << 50)
 #define SECOND UINT64_C(1000000)
+#define HOUR (3600 * SECOND)
 
 #define TEXT(member) .type = &row_text, .at = { ROW_FIELD(member, char *) }
 #define WORDS(member) .type = &row_words, .at = { ROW_FIELD(member, struct strv) }
@@ -73,6 +74,28 @@ static const char *const network_words[] = {
 static_assert(ARRAY_SIZE(network_words) == SPEC_NETWORK_COUNT);
 static const struct row_choice network_choice = CHOICE(network_words, -1);
 
+static const char *const restart_words[] = {
+	[SPEC_RESTART_NO] = "no",
+	[SPEC_RESTART_ON_FAILURE] = "on-failure",
+	[SPEC_RESTART_ALWAYS] = "always",
+};
+static_assert(ARRAY_SIZE(restart_words) == SPEC_RESTART_COUNT);
+static const struct row_choice restart_choice = CHOICE(restart_words, -1);
+
+static const char *const unhealthy_words[] = {
+	[SPEC_UNHEALTHY_RESTART] = "restart",
+	[SPEC_UNHEALTHY_STOP] = "stop",
+	[SPEC_UNHEALTHY_NONE] = "none",
+};
+static_assert(ARRAY_SIZE(unhealthy_words) == SPEC_UNHEALTHY_COUNT);
+static const struct row_choice unhealthy_choice = CHOICE(unhealthy_words, -1);
+
+/* Only for "did you mean": tcp: and exec: are followed by something. */
+static const char *const ready_words[] = { "started", "notify", "tcp:PORT", "exec:COMMAND" };
+static const struct row_choice ready_choice = CHOICE(ready_words, -1);
+static const char *const health_words[] = { "none", "tcp:PORT", "exec:COMMAND" };
+static const struct row_choice health_choice = CHOICE(health_words, -1);
+
 /* The rows of a section stand together; the order is that of files and of the manual. */
 static const struct row rows[] = {
 	{
@@ -82,6 +105,30 @@ static const struct row rows[] = {
 		.fallback = "",
 		.allowed = "one line of text",
 		.help = "What the context is for, shown by list and show.",
+	},
+	{
+		.section = "context",
+		.name = "owner",
+		WORDS(context.owners),
+		.check = value_check_owner,
+		.live = true,
+		.fallback = "",
+		.allowed = "users of the host, names in its /etc/passwd or numbers below "
+			   "1879048192",
+		.help = "Who besides root may see, start, stop, signal, freeze and enter this "
+			"context, read its log and change what is granted; several may stand on "
+			"one line.",
+	},
+	{
+		.section = "context",
+		.name = "grant",
+		LIST(row_grant, context.grants, context.grant_count, struct spec_grant),
+		.live = true,
+		.fallback = "",
+		.allowed = "limits that can be changed live, with bounds or without: cpu.limit <= "
+			   "200% memory.limit",
+		.help = "What owners may change, and within which bounds (<= and >=); several may "
+			"stand on one line.",
 	},
 	{
 		.section = "context",
@@ -147,6 +194,132 @@ static const struct row rows[] = {
 		.allowed = "default, or signals with waits between them: TERM 10s KILL",
 		.help = "How the context is stopped: each signal is sent to process 1, then its "
 			"end is awaited that long.",
+	},
+	{
+		.section = "context",
+		.name = "ready",
+		.type = &row_ready,
+		.at = { ROW_FIELD(context.ready, struct spec_probe) },
+		.choice = &ready_choice,
+		.fallback = "started",
+		.allowed = "started, notify, tcp:PORT or exec:COMMAND",
+		.help = "When the context counts as ready, which is what start waits for: as soon "
+			"as the command runs; when it says READY=1 through its socket "
+			"(sd_notify(3)); when a connection to the port is accepted on 127.0.0.1 "
+			"or ::1 inside; when a command run inside ends with status 0.",
+	},
+	{
+		.section = "context",
+		.name = "ready-timeout",
+		NUMBER(row_duration, context.ready_timeout_us),
+		.min = SECOND / 10,
+		.max = 24 * HOUR,
+		.fallback = "1m",
+		.allowed = "100ms..24h",
+		.help = "How long a start waits for the context to be ready. Then the start "
+			"fails and the context is stopped.",
+	},
+	{
+		.section = "context",
+		.name = "restart",
+		WORD(context.restart, enum spec_restart, restart_choice),
+		.live = true,
+		.fallback = "no",
+		.allowed = "no, on-failure, always",
+		.help = "Whether the context is started again when it ended by itself: after any "
+			"end but exit status 0 (on-failure), or also after that (always). Never "
+			"after a stop or a poweroff inside; always after a reboot inside. A "
+			"context made by run ends with its command.",
+	},
+	{
+		.section = "context",
+		.name = "restart-delay",
+		.type = &row_delay,
+		.at = { ROW_FIELD(context.restart_first_us, uint64_t),
+			ROW_FIELD(context.restart_max_us, uint64_t) },
+		.min = SECOND / 100,
+		.max = 24 * HOUR,
+		.live = true,
+		.fallback = "100ms..10s",
+		.allowed = "DURATION or FIRST..MAX, 10ms..24h",
+		.help = "How long a restart is waited for. It doubles from FIRST to MAX with "
+			"every failure in a row, and is FIRST again once the context has run for "
+			"as long as MAX, at least 10s.",
+	},
+	{
+		.section = "context",
+		.name = "restart-limit",
+		.type = &row_rate,
+		.at = { ROW_FIELD(context.restart_limit, uint64_t),
+			ROW_FIELD(context.restart_limit_us, uint64_t) },
+		.min = SECOND,
+		.max = 24 * HOUR,
+		.live = true,
+		.fallback = "10 in 5m",
+		.allowed = "none or COUNT in DURATION, 1..100 in 1s..24h",
+		.help = "After so many restarts in so long the context is given up and stays "
+			"stopped.",
+	},
+	{
+		.section = "context",
+		.name = "watchdog",
+		.type = &row_timer,
+		.at = { ROW_FIELD(context.watchdog_us, uint64_t) },
+		.min = SECOND / 10,
+		.max = 24 * HOUR,
+		.fallback = "off",
+		.allowed = "off or 100ms..24h",
+		.help = "The command must say WATCHDOG=1 through its socket at least this often "
+			"once it is ready, as told by sd_watchdog_enabled(3); on-unhealthy says "
+			"what happens when it does not.",
+	},
+	{
+		.section = "context",
+		.name = "health",
+		.type = &row_health,
+		.at = { ROW_FIELD(context.health, struct spec_probe) },
+		.choice = &health_choice,
+		.min = SECOND / 10,
+		.max = 24 * HOUR,
+		.live = true,
+		.fallback = "none",
+		.allowed = "none, tcp:PORT or exec:COMMAND, each with every DURATION (10s when left "
+			   "out), 100ms..24h",
+		.help = "How it is found out again and again whether the context, once ready, does "
+			"its work: as for ready.",
+	},
+	{
+		.section = "context",
+		.name = "health-timeout",
+		NUMBER(row_duration, context.health_timeout_us),
+		.min = SECOND / 100,
+		.max = HOUR,
+		.live = true,
+		.fallback = "5s",
+		.allowed = "10ms..1h",
+		.help = "How long one probe of ready or health may take. A command is killed then.",
+	},
+	{
+		.section = "context",
+		.name = "health-retries",
+		NUMBER(row_number, context.health_retries),
+		.min = 1,
+		.max = 1000,
+		.live = true,
+		.fallback = "3",
+		.allowed = "1..1000",
+		.help = "So many failures of health in a row make the context unhealthy.",
+	},
+	{
+		.section = "context",
+		.name = "on-unhealthy",
+		WORD(context.on_unhealthy, enum spec_unhealthy, unhealthy_choice),
+		.live = true,
+		.fallback = "restart",
+		.allowed = "restart, stop, none",
+		.help = "What happens when health or watchdog say that the context does not "
+			"work: it is stopped and, whatever restart says, started again; it is "
+			"stopped; only an event tells.",
 	},
 	{
 		.section = "files",

@@ -102,7 +102,7 @@ void row_plain_clear(const struct row *row, struct spec *s)
 
 void row_swap(const struct row *row, struct spec *a, struct spec *b)
 {
-	char kept[sizeof(struct strv)];
+	char kept[sizeof(struct spec_probe)]; /* the widest field there is */
 
 	for (unsigned i = 0; i < ROW_FIELDS && row->type->width[i]; i++) {
 		size_t width = row->type->width[i];

@@ -38,6 +38,44 @@ enum spec_seccomp {
 	SPEC_SECCOMP_COUNT
 };
 
+enum spec_restart {
+	SPEC_RESTART_NO,
+	SPEC_RESTART_ON_FAILURE,
+	SPEC_RESTART_ALWAYS,
+	SPEC_RESTART_COUNT
+};
+enum spec_unhealthy {
+	SPEC_UNHEALTHY_RESTART,
+	SPEC_UNHEALTHY_STOP,
+	SPEC_UNHEALTHY_NONE,
+	SPEC_UNHEALTHY_COUNT
+};
+
+#define SPEC_RESTARTS_MAX 100 /* the largest COUNT of `restart-limit = COUNT in DURATION` */
+
+enum spec_probe_kind {
+	SPEC_PROBE_NONE, /* ready when it is started; no health is asked for */
+	SPEC_PROBE_NOTIFY,
+	SPEC_PROBE_TCP,
+	SPEC_PROBE_EXEC,
+	SPEC_PROBE_COUNT
+};
+
+/** `ready = tcp:80`, `health = exec:COMMAND every 10s` */
+struct spec_probe {
+	enum spec_probe_kind kind;
+	unsigned port; /* with SPEC_PROBE_TCP */
+	struct strv command; /* with SPEC_PROBE_EXEC */
+	uint64_t every_us; /* of health only */
+};
+/** Where a context that wants one finds its notify socket (sd_notify(3)). */
+#define SPEC_NOTIFY_DIR "/dev/ward"
+#define SPEC_NOTIFY_SOCKET SPEC_NOTIFY_DIR "/notify"
+struct spec;
+bool spec_wants_notify(const struct spec *s);
+/** As in a file, less the interval: "tcp:80". */
+void spec_probe_print(const struct spec_probe *p, struct buf *out);
+
 /** `bind = SOURCE[:TARGET[:ro|rw]]`; the default is ro. */
 struct spec_bind {
 	char *source, *target;
@@ -68,6 +106,12 @@ struct spec_io_limit {
 	uint64_t read_bps, write_bps, read_iops, write_iops; /* UNITS_NONE: no limit */
 };
 
+/** `grant = cpu.limit <= 200%`: a key that owners may change, and within what. */
+struct spec_grant {
+	unsigned key; /* of spec_key_info() */
+	uint64_t least, most; /* 0 and UNITS_NONE: no bound */
+};
+
 /** Everything a context can declare. Strings and lists are owned; NULL or 0 means "not said". */
 struct spec {
 	char name[SPEC_NAME_MAX + 1];
@@ -82,6 +126,17 @@ struct spec {
 		struct strv environment; /* NAME=VALUE */
 		struct spec_stop *stop; /* count 0: the default for the init */
 		size_t stop_count;
+		struct spec_probe ready, health;
+		uint64_t ready_timeout_us;
+		enum spec_restart restart;
+		enum spec_unhealthy on_unhealthy;
+		uint64_t restart_first_us, restart_max_us; /* the delay, doubling */
+		uint64_t restart_limit, restart_limit_us; /* so many in so long; 0: no limit */
+		uint64_t watchdog_us; /* 0: off */
+		uint64_t health_timeout_us, health_retries;
+		struct strv owners; /* users of the host: names or numbers */
+		struct spec_grant *grants;
+		size_t grant_count;
 	} context;
 	struct {
 		enum spec_root root;
@@ -187,6 +242,22 @@ const char *spec_rlimit_name(int resource);
 /** Checks across keys (no command and no init, kept upper without cow ...); names lines when
  * `errors` is the one that spec_read_ini() was given. @return as spec_read_ini. */
 [[nodiscard]] int spec_check(const struct spec *s, const char *source, struct spec_errors *errors);
+
+/* --- owners (grant.c) --- */
+
+/** The first of the host's ids that contexts get for their own: it and those above own nothing. */
+#define SPEC_IDS_FIRST 0x70000000u
+/**
+ * Whether owners may give `key` this value.
+ * @return 0; -EPERM with what is granted; -EINVAL (no such value), -ENOENT (no such key).
+ */
+[[nodiscard]] int spec_grant_permits(const struct spec *s, const char *key, const char *value,
+				     struct err *e);
+/**
+ * What of the spec would make whoever is root inside more than a stranger on the host (by writing
+ * set-uid files there, by devices, by being its root), or NULL: then owners may enter.
+ */
+const char *spec_root_reaches_host(const struct spec *s);
 
 /** One row as the outside may see it: for completion, manual pages and `wardctl get`. */
 struct spec_key_info {

@@ -56,6 +56,19 @@ const char *value_check_user(const char *value)
 		       : "is not USER or USER:GROUP";
 }
 
+const char *value_check_owner(const char *value)
+{
+	uint64_t id;
+
+	if (!is_account(value, strlen(value)))
+		return "is not a user";
+	if (value[strspn(value, "0123456789")])
+		return NULL;
+	return units_parse_u64(value, 0, SPEC_IDS_FIRST - 1, &id) < 0
+		       ? "is an id that contexts get for their own"
+		       : NULL;
+}
+
 const char *value_check_hostname(const char *value)
 {
 	size_t len = strlen(value);

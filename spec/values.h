@@ -5,6 +5,7 @@
 const char *value_check_path(const char *value);
 const char *value_check_device(const char *value);
 const char *value_check_user(const char *value);
+const char *value_check_owner(const char *value); /* of the host */
 const char *value_check_hostname(const char *value);
 const char *value_check_variable(const char *value);
 const char *value_check_list(const char *value); /* "0-3,6": CPUs, memory nodes */

@@ -14,6 +14,9 @@
 #include "context/init/sys.h"
 
 #define STATUS_FD 3
+#define NOTIFY_FD 4 /* the notify socket, held until the daemon says "drop" (context/host.c) */
+#define DROP_SIGNAL 64
+#define DROP_WORD 0x64726f70
 #define SIGNALS 64
 #define EXIT_MISUSE 125
 
@@ -94,6 +97,13 @@ static void reap(int command)
 	}
 }
 
+/** The daemon's word to us (context_drop_notify()); whoever forges it inside harms themselves. */
+static int is_drop(int sig, const siginfo_t *info)
+{
+	return sig == DROP_SIGNAL && info->si_code == SI_QUEUE &&
+	       info->si_int == DROP_WORD;
+}
+
 /** What tells about the process itself is not passed on. */
 static int forwarded(int sig)
 {
@@ -127,12 +137,15 @@ void init_main(const long *stack)
 	sys_call4(__NR_prctl, PR_SET_NAME, (long) "ward-init", 0, 0);
 	sys_call4(__NR_rt_sigprocmask, SIG_SETMASK, (long) &all, 0, sizeof(all));
 	for (;;) {
+		siginfo_t info = { 0 };
 		long sig;
 
 		/* First, as the command may have died before this program began. */
 		reap(command);
-		sig = sys_call4(__NR_rt_sigtimedwait, (long) &all, 0, 0, sizeof(all));
-		if (sig > 0 && sig <= SIGNALS && forwarded((int) sig)) {
+		sig = sys_call4(__NR_rt_sigtimedwait, (long) &all, (long) &info, 0, sizeof(all));
+		if (is_drop((int) sig, &info)) {
+			sys_call4(__NR_close, NOTIFY_FD, 0, 0, 0);
+		} else if (sig > 0 && sig <= SIGNALS && forwarded((int) sig)) {
 			sys_call4(__NR_kill, command, sig, 0, 0);
 			if (sig == SIGTERM || sig == SIGHUP) {
 				/* Or a stopped command would never hear of it. */

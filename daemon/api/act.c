@@ -47,7 +47,11 @@ void api_start(struct http_request *r)
 {
 	struct context *c = api_context(r);
 
-	if (c)
+	if (!c)
+		return;
+	if (r->query.no_wait)
+		follow_up(r, manager_launch(api_of(r)->manager, c, on_started, r, &r->err));
+	else
 		follow_up(r, manager_start(api_of(r)->manager, c, on_started, r, &r->err));
 }
 
@@ -133,7 +137,12 @@ void api_change(struct http_request *r)
 	c = api_context(r);
 	if (!c)
 		return;
-	code = manager_set(api_of(r)->manager, c, r->body, r->query.runtime, &restart, &r->err);
+	code = api_may_set(r, c);
+	if (code < 0 && code != -ENOENT)
+		return api_reply_forbidden(r);
+	if (code == 0)
+		code = manager_set(api_of(r)->manager, c, r->body, r->query.runtime, &restart,
+				   &r->err);
 	if (code == -ENOENT)
 		http_reply_error(r, 404, &r->err, NULL);
 	else if (code < 0)

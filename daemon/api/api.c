@@ -4,7 +4,8 @@
 #include "base/fd.h"
 #include "daemon/api/private.h"
 
-int api_new(struct manager *m, sd_event *loop, int listen_fd, struct api **ret, struct err *e)
+int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only, struct api **ret,
+	    struct err *e)
 {
 	struct api *a = calloc(1, sizeof(*a));
 	struct http_config config = {
@@ -13,6 +14,11 @@ int api_new(struct manager *m, sd_event *loop, int listen_fd, struct api **ret, 
 		.routes = api_routes,
 		.route_count = api_route_count,
 		.owner = a,
+		.root_only = root_only,
+		.serves = api_serves,
+		.permit = api_permit,
+		.concluded = api_concluded,
+		.turned_away = api_turned_away,
 	};
 	int r;
 
@@ -23,8 +29,13 @@ int api_new(struct manager *m, sd_event *loop, int listen_fd, struct api **ret, 
 	a->manager = m;
 	a->loop = loop;
 	a->inotify = -1;
-	r = http_new(&config, &a->http, e);
+	r = api_audit_init(a, e);
+	if (r < 0)
+		(void) fd_close(listen_fd);
+	else
+		r = http_new(&config, &a->http, e);
 	if (r < 0) {
+		api_audit_done(a);
 		free(a);
 		return r;
 	}
@@ -39,6 +50,7 @@ void api_free(struct api *a)
 	http_free(a->http);
 	api_sessions_done(a);
 	api_logs_done(a);
+	api_audit_done(a);
 	free(a);
 }
 
@@ -71,6 +83,14 @@ json_t *api_with_seq(struct http_request *r, json_t *o)
 	if (o)
 		(void) json_object_set_new(o, "seq", json_integer((json_int_t) last));
 	return o;
+}
+
+void api_reply_forbidden(struct http_request *r)
+{
+	if (r->err.code == -EPERM)
+		http_reply_error(r, 403, &r->err, NULL);
+	else
+		http_reply_refused(r);
 }
 
 void api_reply_summary(struct http_request *r, unsigned status, struct context *c)

@@ -2,6 +2,7 @@
  * calls of the manager and what comes back into replies; it touches nothing else of the host. */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "base/err.h"
@@ -11,9 +12,9 @@ struct manager;
 
 /**
  * Serves on `listen_fd`, a listening stream socket of AF_UNIX (taken over, also on failure).
- * Both `m` and `loop` must outlive the result.
+ * @root_only owners are refused too. Both `m` and `loop` must outlive the result.
  */
-[[nodiscard]] int api_new(struct manager *m, sd_event *loop, int listen_fd, struct api **ret,
-			  struct err *e);
+[[nodiscard]] int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only,
+			  struct api **ret, struct err *e);
 /** Ends every connection. What clients wait for goes on: nothing is hung up or killed. */
 void api_free(struct api *a);

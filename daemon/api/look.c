@@ -26,9 +26,9 @@ void api_host(struct http_request *r)
 }
 
 struct listing {
+	const struct http_request *request;
 	struct manager *manager;
 	json_t *array;
-	bool usage;
 };
 
 static void add_usage(struct manager *m, struct context *c, json_t *o)
@@ -44,16 +44,19 @@ static void add_usage(struct manager *m, struct context *c, json_t *o)
 static void list_one(struct context *c, void *arg)
 {
 	struct listing *l = arg;
-	json_t *o = context_summary(l->manager, c);
+	json_t *o;
 
-	if (l->usage)
+	if (!api_sees(l->request, c))
+		return;
+	o = context_summary(l->manager, c);
+	if (l->request->query.usage)
 		add_usage(l->manager, c, o);
 	(void) json_array_append_new(l->array, o);
 }
 
 void api_list(struct http_request *r)
 {
-	struct listing l = { api_of(r)->manager, json_array(), r->query.usage };
+	struct listing l = { r, api_of(r)->manager, json_array() };
 
 	if (l.array)
 		manager_each(l.manager, list_one, &l);
@@ -122,21 +125,38 @@ static bool read_spec(struct http_request *r, bool name_needed, struct spec *ret
 	return code == 0;
 }
 
-void api_plan(struct http_request *r)
+static void reply_plan(struct http_request *r, const struct spec *spec)
 {
 	struct buf text = {};
-	struct spec spec;
-	int code;
+	int code = manager_plan(api_of(r)->manager, spec, &text, &r->err);
 
-	if (!read_spec(r, false, &spec))
-		return;
-	code = manager_plan(api_of(r)->manager, &spec, &text, &r->err);
 	if (code < 0)
 		http_reply_refused(r);
 	else
 		http_reply_json(r, 200, json_pack("{s:s}", "plan", text.data ?: ""));
 	buf_done(&text);
+}
+
+void api_plan(struct http_request *r)
+{
+	struct spec spec;
+
+	if (!read_spec(r, false, &spec))
+		return;
+	reply_plan(r, &spec);
 	spec_done(&spec);
+}
+
+void api_context_plan(struct http_request *r)
+{
+	struct context *c = api_context(r);
+
+	if (c && context_spec(c)) {
+		reply_plan(r, context_spec(c));
+	} else if (c) {
+		(void) err_set(&r->err, -ENOENT, "%s: declares nothing", r->name);
+		http_reply_error(r, 404, &r->err, NULL);
+	}
 }
 
 void api_check(struct http_request *r)
@@ -172,6 +192,7 @@ void api_declare(struct http_request *r)
 
 	if (!read_spec(r, true, &spec))
 		return;
+	(void) snprintf(r->subject, sizeof(r->subject), "%s", spec.name);
 	code = manager_declare(m, &spec, r->query.replace, &r->err);
 	if (code == 0)
 		c = manager_find(m, spec.name);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "daemon/api/api.h"
+#include "daemon/api/bound.h"
 #include "daemon/http/http.h"
 #include "daemon/manager.h"
 
 #define API_SESSIONS_MAX 16384 /* clients attached to a command */
+#define API_OWNER_SESSIONS_MAX 64 /* of them of one uid that is not root */
 
 struct api_session;
 struct api_log;
@@ -19,6 +21,8 @@ struct api {
 	int inotify; /* -1 until the first log is followed: logs.c */
 	sd_event_source *inotify_source;
 	struct api_log *logs;
+	struct bound bound; /* audit.c */
+	sd_event_source *audit_timer;
 };
 
 extern const struct http_route api_routes[];
@@ -41,6 +45,23 @@ json_t *api_with_seq(struct http_request *r, json_t *o);
 /** One context's stats as docs/api.md has them. @return new reference or NULL. */
 json_t *api_stats_json(const struct sched_stats *s);
 
+/* rights.c */
+bool api_serves(void *owner, uid_t uid);
+int api_permit(struct http_request *r);
+/** Whether a list shows this context to whoever asks. */
+bool api_sees(const struct http_request *r, const struct context *c);
+/** @return 0, or -EPERM: to be answered with 403. */
+[[nodiscard]] int api_may_enter(struct api *a, const struct context *c, uid_t uid, struct err *e);
+/** Whether the caller may make these changes. @return 0, or with r->err -EPERM, -EINVAL ... */
+[[nodiscard]] int api_may_set(struct http_request *r, const struct context *c);
+/** As r->err says, 403 for what is not permitted. */
+void api_reply_forbidden(struct http_request *r);
+/* audit.c */
+[[nodiscard]] int api_audit_init(struct api *a, struct err *e);
+void api_audit_done(struct api *a);
+void api_concluded(struct http_request *r);
+void api_turned_away(void *owner, const struct http_peer *peer, const char *said, const char *text);
+
 /* look.c */
 void api_version(struct http_request *r);
 void api_host(struct http_request *r);
@@ -49,6 +70,7 @@ void api_show(struct http_request *r);
 void api_key(struct http_request *r);
 void api_processes(struct http_request *r);
 void api_plan(struct http_request *r);
+void api_context_plan(struct http_request *r);
 void api_check(struct http_request *r);
 /* stats.c */
 void api_stats(struct http_request *r);

@@ -1,7 +1,11 @@
 /* run and exec: a client that stays attached to one command. The request is read and checked as
  * any other; after the 101 the connection speaks lines. Streams that came with the request itself
  * ("Ward-Streams") let the command start before the 101 is even sent; else the first line brings
- * them. The client never makes us wait: a line it does not read in time ends its session. */
+ * them. The client never makes us wait: a line it does not read in time ends its session.
+ *
+ * An owner's descriptors are not taken here: closing one could wait for its file system (FUSE).
+ * The line that brings them is looked at and left; the process that becomes the command takes it,
+ * and until that has happened nothing more is read. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,9 +27,11 @@ struct api_session {
 	struct api_session *prev, *next;
 	int fd; /* -1 until the upgrade is through */
 	sd_event_source *io, *timer;
+	uid_t uid; /* of the client */
 	struct session *session; /* NULL before the start and after the end */
 	bool finished; /* the last line was said */
 	bool terminal;
+	bool paused; /* the command's process has not taken its streams yet */
 	char name[SPEC_NAME_MAX + 1];
 	struct request_run *run; /* one of these two, until the start */
 	struct request_exec *exec;
@@ -152,6 +158,10 @@ static void on_started(void *arg, struct context *c, pid_t pid, bool exec_failed
 	struct api_session *s = arg;
 	int code = EXIT_WARD;
 
+	if (s->paused) {
+		s->paused = false;
+		(void) sd_event_source_set_io_events(s->io, EPOLLIN);
+	}
 	if (e->code == 0) {
 		say(s,
 		    json_pack("{s:s, s:s, s:i}", "event", "started", "name",
@@ -191,15 +201,18 @@ static int begin_exec(struct api_session *s, const struct session_request *q, st
 		.directory = s->exec->directory,
 	};
 
-	if (c)
+	int r = c ? api_may_enter(s->api, c, s->uid, e)
+		  : err_set(e, -ENOENT, "%s: no such context", s->name);
+
+	if (r == 0)
 		return manager_exec(s->api->manager, c, &x, q, &s->session, e);
 	for (size_t i = 0; i < HTTP_STREAMS; i++)
 		(void) fd_close(q->fds[i]);
-	return err_set(e, -ENOENT, "%s: no such context", s->name);
+	return r;
 }
 
-/* Gives the streams and the order to the manager. */
-static int begin(struct api_session *s, struct err *e)
+/* Gives the streams and the order to the manager. @line bytes that bring an owner's streams. */
+static int begin(struct api_session *s, size_t line, struct err *e)
 {
 	const struct request_terminal *t = s->run ? &s->run->terminal : &s->exec->terminal;
 	struct session_request q = {
@@ -207,6 +220,9 @@ static int begin(struct api_session *s, struct err *e)
 		.terminal = t->wanted,
 		.rows = t->rows,
 		.cols = t->cols,
+		.streams_bytes = line,
+		.streams_sock = s->fd,
+		.streams_uid = s->uid,
 		.events = &events,
 		.arg = s,
 	};
@@ -239,10 +255,41 @@ static int on_streams(struct api_session *s, unsigned count, struct err *e)
 		return err_set(e, -EPROTO, "%u streams were announced, not given", count);
 	if ((count == 0) != s->terminal)
 		return err_set(e, -EPROTO, "streams: 3 without, 0 with a terminal");
-	if (begin(s, &refused) == 0)
+	if (begin(s, 0, &refused) == 0)
 		return 0;
 	say_error(s, EXIT_WARD, refused.text);
 	return refused.code;
+}
+
+/* Looks at the line that brings an owner's streams. It is short, and comes in one message with
+ * them. @return 0, or -errno: then the session is to be ended. */
+static int look_at_streams(struct api_session *s)
+{
+	char data[REQUEST_LINE_MAX];
+	ssize_t got = sys(recv(s->fd, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT));
+	const char *newline = got > 0 ? memchr(data, '\n', (size_t) got) : NULL;
+	struct request_line line;
+	struct err e = {};
+	size_t len;
+	int r;
+
+	if (got == -EAGAIN)
+		return 0;
+	if (got <= 0)
+		return -EPIPE;
+	len = newline ? (size_t) (newline - data) : (size_t) got;
+	r = newline ? request_line(data, len, &line, &e)
+		    : err_set(&e, -EPROTO, "the streams come with a line that ends");
+	if (r == 0 && (line.kind != REQUEST_LINE_STREAMS || line.streams != HTTP_STREAMS))
+		r = err_set(&e, -EPROTO, "streams: 3 is expected first");
+	if (r == 0) {
+		s->paused = true;
+		(void) sd_event_source_set_io_events(s->io, 0);
+		r = begin(s, len + 1, &e);
+	}
+	if (r < 0)
+		say_error(s, EXIT_WARD, e.text);
+	return r;
 }
 
 static int on_line(struct api_session *s, const char *text, size_t len)
@@ -295,10 +342,19 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	int fds[HTTP_STREAMS] = { -1, -1, -1 };
 	char data[REQUEST_LINE_MAX];
 	size_t n = 0;
-	ssize_t got = fd_recv(fd, data, sizeof(data), fds, wants_streams ? HTTP_STREAMS : 0, &n);
+	ssize_t got;
 
 	(void) source;
 	(void) revents;
+	if (s->paused) /* only that the client is gone is told meanwhile */
+		return end(s), 0;
+	if (wants_streams && s->uid != 0 && !s->terminal) {
+		if (look_at_streams(s) < 0)
+			end(s);
+		return 0;
+	}
+	got = fd_recv(fd, data, sizeof(data), fds, wants_streams && s->uid == 0 ? HTTP_STREAMS : 0,
+		      &n);
 	if (got == -EAGAIN)
 		return 0;
 	if (got > 0 && n == HTTP_STREAMS)
@@ -343,12 +399,24 @@ static void ready(void *arg, int fd, const char *extra, size_t extra_len)
 
 /* --- the requests --- */
 
+static unsigned sessions_of(const struct api *a, uid_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct api_session *s = a->sessions; s; s = s->next)
+		n += s->uid == uid;
+	return n;
+}
+
 static struct api_session *session_new(struct http_request *r)
 {
 	struct api *a = api_of(r);
 	struct api_session *s = NULL;
 
-	if (a->session_count >= API_SESSIONS_MAX)
+	if (r->peer.uid != 0 && sessions_of(a, r->peer.uid) >= API_OWNER_SESSIONS_MAX)
+		(void) err_set(&r->err, -EBUSY, "uid %u is attached to %d commands already",
+			       (unsigned) r->peer.uid, API_OWNER_SESSIONS_MAX);
+	else if (a->session_count >= API_SESSIONS_MAX)
 		(void) err_set(&r->err, -EBUSY, "%d clients are attached already",
 			       API_SESSIONS_MAX);
 	else if (!(s = calloc(1, sizeof(*s))))
@@ -362,6 +430,7 @@ static struct api_session *session_new(struct http_request *r)
 		s->next->prev = s;
 	a->sessions = s;
 	a->session_count++;
+	s->uid = r->peer.uid;
 	(void) snprintf(s->name, sizeof(s->name), "%s", r->name);
 	return s;
 }
@@ -378,7 +447,7 @@ static int attach(struct http_request *r, struct api_session *s)
 	if (!http_may_upgrade(r, &r->err))
 		return r->err.code;
 	if (n >= 0) {
-		n = begin(s, &r->err);
+		n = begin(s, 0, &r->err);
 		if (n < 0)
 			return n;
 	}
@@ -415,6 +484,7 @@ void api_run(struct http_request *r)
 		http_reply_error(r, http_status(code), &r->err, &lines);
 		free(run);
 	} else if (run->detach) {
+		(void) snprintf(r->subject, sizeof(r->subject), "%s", run->spec.name);
 		api_run_detached(r, &run->spec);
 		request_run_done(run);
 		free(run);
@@ -426,11 +496,14 @@ void api_run(struct http_request *r)
 
 void api_exec(struct http_request *r)
 {
+	const struct context *c = api_context(r);
 	struct request_exec *exec;
 	int code;
 
-	if (!api_context(r))
+	if (!c)
 		return;
+	if (api_may_enter(api_of(r), c, r->peer.uid, &r->err) < 0)
+		return api_reply_forbidden(r);
 	exec = calloc(1, sizeof(*exec));
 	code = exec ? request_exec(r->body, exec, &r->err)
 		    : err_set_errno(&r->err, -ENOMEM, "exec");

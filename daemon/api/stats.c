@@ -71,6 +71,7 @@ void api_stats(struct http_request *r)
 }
 
 struct listing {
+	const struct http_request *request;
 	struct manager *manager;
 	json_t *array;
 };
@@ -81,7 +82,7 @@ static void add_one(struct context *c, void *arg)
 	struct sched_stats s = {};
 	json_t *o;
 
-	if (context_stats(l->manager, c, &s) < 0)
+	if (!api_sees(l->request, c) || context_stats(l->manager, c, &s) < 0)
 		return;
 	o = api_stats_json(&s);
 	(void) json_object_set_new(o, "name", json_string(context_name(c)));
@@ -90,7 +91,7 @@ static void add_one(struct context *c, void *arg)
 
 void api_stats_all(struct http_request *r)
 {
-	struct listing l = { api_of(r)->manager, json_array() };
+	struct listing l = { r, api_of(r)->manager, json_array() };
 
 	if (l.array)
 		manager_each(l.manager, add_one, &l);

@@ -91,7 +91,7 @@ static bool goes_on(const struct wait *w)
 {
 	const struct context *c = manager_find(w->api->manager, w->request->name);
 
-	return w->found && w->vain && c && context_is_running(c);
+	return w->found && w->vain && c && (context_is_running(c) || context_will_restart(c));
 }
 
 /* @return whether it was answered; then `w` is gone. */
@@ -148,6 +148,7 @@ static void choose_kinds(struct wait *w, const struct context *c)
 	if (!strcmp(event, EVENT_READY)) {
 		add_kind(w, EVENT_EXITED);
 		add_kind(w, EVENT_FAILED);
+		add_kind(w, EVENT_GAVE_UP);
 	}
 	if (strcmp(event, EVENT_DELETED) != 0)
 		add_kind(w, EVENT_DELETED);

@@ -1,7 +1,8 @@
 /* From connect(2) to the first byte. A connection is given to libmicrohttpd only when its peer is
- * root and has sent something: who may not speak is told so by a constant text and never parsed,
- * an idle one costs a descriptor and a place in a list that one timer guards, and descriptors that
- * came with the first byte (a command's streams) are kept, which read(2) would throw away. */
+ * root or owns a context, and has sent something: a stranger is told so by a short text and never
+ * parsed, an idle one costs a descriptor and a place in a list that one timer guards. Descriptors
+ * that came with root's first byte (a command's streams) are kept, which read(2) would throw away;
+ * nobody else's are ever taken: closing one may wait for whoever serves its file system (FUSE). */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,11 +17,6 @@
 
 #define ACCEPT_BATCH 32 /* then the loop gets its turn */
 #define PAUSE_US 100000 /* when descriptors or memory have run out */
-
-static const char forbidden[] =
-	"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: application/json\r\n"
-	"Content-Length: 74\r\n\r\n"
-	"{\"error\": {\"code\": \"EPERM\", \"text\": \"only root may talk to this daemon\"}}\n";
 
 static uint64_t now_us(const struct http *h)
 {
@@ -65,6 +61,7 @@ static void waiting_add(struct http_conn *c)
 	struct http *h = c->server;
 
 	c->deadline_us = now_us(h) + HTTP_IDLE_SECONDS * UINT64_C(1000000);
+	c->waiting = true;
 	c->prev = h->waiting_tail;
 	if (c->prev)
 		c->prev->next = c;
@@ -79,8 +76,9 @@ static void waiting_remove(struct http_conn *c)
 {
 	struct http *h = c->server;
 
-	if (h->waiting_head != c && !c->prev)
+	if (!c->waiting)
 		return;
+	c->waiting = false;
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -94,6 +92,11 @@ static void waiting_remove(struct http_conn *c)
 		waiting_arm(h);
 }
 
+void http_conn_heard(struct http_conn *c)
+{
+	waiting_remove(c);
+}
+
 static void conn_free(struct http_conn *c)
 {
 	struct http *h = c->server;
@@ -103,12 +106,18 @@ static void conn_free(struct http_conn *c)
 	for (size_t i = 0; i < HTTP_STREAMS; i++)
 		(void) fd_close(c->streams[i]);
 	(void) fd_close(c->fd);
-	if (c->foreign)
-		h->foreign_count--;
-	else
-		h->count--;
+	http_quota_give(&h->quota, c->kind, c->peer.uid);
 	free(c);
 	resume_accept(h);
+}
+
+/* Its time is over. What libmicrohttpd has, libmicrohttpd ends: it sees the peer leave. */
+static void expire(struct http_conn *c)
+{
+	if (c->fd >= 0)
+		return conn_free(c);
+	waiting_remove(c);
+	(void) shutdown(c->adopted_fd, SHUT_RDWR);
 }
 
 static int on_waited(sd_event_source *s, uint64_t t, void *arg)
@@ -117,7 +126,7 @@ static int on_waited(sd_event_source *s, uint64_t t, void *arg)
 
 	(void) s;
 	while (h->waiting_head && h->waiting_head->deadline_us <= t)
-		conn_free(h->waiting_head);
+		expire(h->waiting_head);
 	waiting_arm(h);
 	return 0;
 }
@@ -169,13 +178,40 @@ static int peek(struct http_conn *c)
 	return keep_streams(c, &m);
 }
 
+/* Whether anything was said; nothing that came along is taken. */
+static int glance(struct http_conn *c)
+{
+	char byte;
+	ssize_t n = sys(recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT));
+
+	return n < 0 ? (int) n : n == 0 ? -EPIPE : 0;
+}
+
 static void refuse(struct http_conn *c)
 {
-	char unread[4096];
+	const struct http_config *config = &c->server->config;
+	char said[4096], shown[96], why[160], text[512];
+	ssize_t n;
+	int len;
 
 	/* What it asked is read away, lest it hear of a reset before it reads the answer. */
-	(void) recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT);
-	(void) send(c->fd, forbidden, sizeof(forbidden) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = recv(c->fd, said, sizeof(said), MSG_DONTWAIT);
+	http_first_words(said, n > 0 ? (size_t) n : 0, shown, sizeof(shown));
+	if (config->root_only)
+		(void) snprintf(why, sizeof(why), "only root is served");
+	else
+		(void) snprintf(why, sizeof(why),
+				"uid %u is owner of nothing on this host; only root and owners of "
+				"contexts are served",
+				(unsigned) c->peer.uid);
+	len = snprintf(text, sizeof(text),
+		       "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n"
+		       "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
+		       "{\"error\": {\"code\": \"EPERM\", \"text\": \"%s\"}}\n",
+		       strlen(why) + strlen("{\"error\": {\"code\": \"EPERM\", \"text\": \"\"}}\n"),
+		       why);
+	(void) send(c->fd, text, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	config->turned_away(config->owner, &c->peer, shown, why);
 	conn_free(c);
 }
 
@@ -185,8 +221,10 @@ static void adopt(struct http_conn *c)
 	struct http *h = c->server;
 	int fd = TAKE_FD(c->fd); /* MHD closes it, whatever happens */
 
-	waiting_remove(c);
+	if (c->kind == HTTP_KIND_ROOT)
+		waiting_remove(c);
 	c->readable = sd_event_source_disable_unref(c->readable);
+	c->adopted_fd = fd;
 	h->adopting = c;
 	if (MHD_add_connection(h->mhd, fd, (const struct sockaddr *) &peer,
 			       sizeof(peer.sun_family)) != MHD_YES)
@@ -215,14 +253,14 @@ void http_conn_notify(void *arg, struct MHD_Connection *m, void **context,
 /* @return whether it has spoken (and may be gone). */
 static bool hear(struct http_conn *c)
 {
-	int r = c->foreign ? 0 : peek(c);
+	int r = c->kind == HTTP_KIND_ROOT ? peek(c) : glance(c);
 
 	if (r == -EAGAIN || r == -EINTR)
 		return false;
-	if (c->foreign)
-		refuse(c);
-	else if (r < 0)
+	if (r < 0)
 		conn_free(c);
+	else if (c->kind == HTTP_KIND_STRANGER)
+		refuse(c);
 	else
 		adopt(c);
 	return true;
@@ -243,33 +281,59 @@ static int on_readable(sd_event_source *s, int fd, uint32_t events, void *arg)
 
 /* --- accepting --- */
 
-static bool peer_is_root(int fd)
+static void look_at_peer(const struct http *h, int fd, struct http_peer *ret, enum http_kind *kind)
 {
+	const struct http_config *config = &h->config;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == 0;
+	*ret = (struct http_peer){ .uid = (uid_t) -1 };
+	*kind = HTTP_KIND_STRANGER;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return;
+	*ret = (struct http_peer){ .uid = peer.uid, .pid = peer.pid };
+	if (peer.uid == 0)
+		*kind = HTTP_KIND_ROOT;
+	else if (!config->root_only && config->serves(config->owner, peer.uid))
+		*kind = HTTP_KIND_OWNER;
+}
+
+/* Makes room for root by ending the oldest that has not said anything. */
+static void make_room(struct http *h)
+{
+	struct http_conn *c = h->waiting_head;
+
+	while (c && c->kind != HTTP_KIND_ROOT)
+		c = c->next;
+	if (c)
+		conn_free(c);
 }
 
 /* @return NULL when there is no room for it: then it is closed. */
 static struct http_conn *conn_new(struct http *h, int fd)
 {
-	bool foreign = !peer_is_root(fd);
 	struct http_conn *c = NULL;
+	struct http_peer peer;
+	enum http_kind kind;
 
-	if (!foreign || h->foreign_count < HTTP_FOREIGN_MAX)
+	look_at_peer(h, fd, &peer, &kind);
+	if (kind == HTTP_KIND_ROOT && http_quota_full(&h->quota, kind))
+		make_room(h);
+	if (http_quota_take(&h->quota, kind, peer.uid)) {
 		c = calloc(1, sizeof(*c));
+		if (!c)
+			http_quota_give(&h->quota, kind, peer.uid);
+	}
 	if (!c) {
 		(void) fd_close(fd);
 		return NULL;
 	}
-	*c = (struct http_conn){
-		.server = h, .fd = fd, .foreign = foreign, .streams = { -1, -1, -1 }
-	};
-	if (foreign)
-		h->foreign_count++;
-	else
-		h->count++;
+	*c = (struct http_conn){ .server = h,
+				 .fd = fd,
+				 .adopted_fd = -1,
+				 .peer = peer,
+				 .kind = kind,
+				 .streams = { -1, -1, -1 } };
 	return c;
 }
 
@@ -277,26 +341,27 @@ static void begin(struct http *h, int fd)
 {
 	struct http_conn *c = conn_new(h, fd);
 
-	if (!c || (!c->foreign && hear(c)))
+	if (!c)
+		return;
+	if (c->kind != HTTP_KIND_ROOT)
+		waiting_add(c); /* until its request is whole */
+	if (hear(c))
 		return;
 	if (sd_event_add_io(h->config.loop, &c->readable, c->fd, EPOLLIN, on_readable, c) < 0)
 		conn_free(c);
-	else
+	else if (!c->waiting)
 		waiting_add(c);
 }
 
-/* Makes room by ending the oldest that has not said anything. @return whether there is room. */
-static bool make_room(struct http *h)
+/* While root has all its places and is not about to lose one, others wait as well: what is next
+ * in the queue cannot be known. */
+static bool is_full(const struct http *h)
 {
-	struct http_conn *c = h->waiting_head;
+	const struct http_conn *c = h->waiting_head;
 
-	if (h->count < HTTP_CONNECTIONS_MAX)
-		return true;
-	while (c && c->foreign)
+	while (c && c->kind != HTTP_KIND_ROOT)
 		c = c->next;
-	if (c)
-		conn_free(c);
-	return c;
+	return !c && http_quota_full(&h->quota, HTTP_KIND_ROOT);
 }
 
 static int on_connect(sd_event_source *s, int listen_fd, uint32_t events, void *arg)
@@ -308,7 +373,7 @@ static int on_connect(sd_event_source *s, int listen_fd, uint32_t events, void *
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd;
 
-		if (!make_room(h)) {
+		if (is_full(h)) {
 			pause_accept(h, false);
 			break;
 		}

@@ -15,9 +15,17 @@
 
 /* A body that was not announced is read on beyond its limit, so that its sender hears why it is
  * refused; but not for ever. */
-#define BODY_SWALLOWED (8 * REQUEST_BODY_MAX)
+#define BODY_SWALLOWED 8 /* limits */
 
 /* --- replies --- */
+
+void http_conclude(struct http_request *r)
+{
+	if (r->concluded)
+		return;
+	r->concluded = true;
+	r->server->config.concluded(r);
+}
 
 static void take_response(struct http_request *r, unsigned status, struct MHD_Response *response)
 {
@@ -32,6 +40,7 @@ static void take_response(struct http_request *r, unsigned status, struct MHD_Re
 	r->response = response;
 	r->state = response ? HTTP_REPLIED : HTTP_GONE;
 	r->cancel = NULL;
+	http_conclude(r);
 	if (suspended)
 		http_unpark(r);
 }
@@ -215,6 +224,11 @@ static enum MHD_Result on_query(void *arg, enum MHD_ValueKind kind, const char *
 										      : MHD_YES;
 }
 
+static size_t body_max(const struct http_request *r)
+{
+	return r->peer.uid == 0 ? REQUEST_BODY_MAX : HTTP_OWNER_BODY_MAX;
+}
+
 /* What the headers say. Errors are noted in r->err and r->status and told later. */
 static void examine(struct http_request *r, const char *method, const char *path)
 {
@@ -224,13 +238,15 @@ static void examine(struct http_request *r, const char *method, const char *path
 
 	if (length && units_parse_u64(length, 0, UINT64_MAX, &announced) < 0)
 		announced = UINT64_MAX;
-	r->too_large = announced > REQUEST_BODY_MAX;
+	r->too_large = announced > body_max(r);
 	http_route_find(r->server->config.routes, r->server->config.route_count, method, path,
 			&r->match);
 	r->route = r->match.route;
 	r->status = (unsigned) r->match.status;
 	r->name = r->match.captures[0];
 	r->key = r->match.captures[1];
+	if (spec_name_valid(r->name))
+		(void) snprintf(r->subject, sizeof(r->subject), "%s", r->name);
 	if (r->status == 404) {
 		(void) err_set(&r->err, -ENOENT, "%.128s: no such route", path);
 	} else if (r->status == 405) {
@@ -258,15 +274,16 @@ static struct http_request *request_new(struct http *h, struct MHD_Connection *c
 	r->owner = h->config.owner;
 	r->connection = c;
 	r->conn = info ? info->socket_context : NULL;
+	r->peer = r->conn ? r->conn->peer : (struct http_peer){ .uid = (uid_t) -1 };
 	return r;
 }
 
 static enum MHD_Result take_body(struct http_request *r, const char *data, size_t len)
 {
 	r->received += len;
-	if (r->received > BODY_SWALLOWED)
+	if (r->received > BODY_SWALLOWED * body_max(r))
 		return MHD_NO;
-	if (r->too_large || r->text.len + len > REQUEST_BODY_MAX)
+	if (r->too_large || r->text.len + len > body_max(r))
 		r->too_large = true;
 	else if (r->status == 200)
 		buf_add(&r->text, data, len);
@@ -286,20 +303,31 @@ static int parse_body(struct http_request *r)
 	return request_json(r->text.data, r->text.len, &r->body, &r->err);
 }
 
+/* Root may all. What others may is asked when all of the request is here, so that nothing that
+ * changed while it came makes a difference. */
+static bool is_permitted(struct http_request *r)
+{
+	return r->peer.uid == 0 || r->server->config.permit(r) == 0;
+}
+
 static void dispatch(struct http_request *r)
 {
-	if (r->too_large) {
-		(void) err_set(&r->err, -EFBIG, "reading the body: more than %u bytes",
-			       REQUEST_BODY_MAX);
+	if (r->conn)
+		http_conn_heard(r->conn);
+	if (r->route && !is_permitted(r)) {
+		r->status = 403;
+	} else if (r->too_large) {
+		(void) err_set(&r->err, -EFBIG, "reading the body: more than %zu bytes",
+			       body_max(r));
 		r->status = 413;
 	} else if (r->status == 200 && parse_body(r) < 0) {
 		r->status = 400;
 	}
 	buf_done(&r->text);
 	if (r->status != 200)
-		http_reply_error(r, r->status, &r->err, NULL);
-	else
-		r->route->handler(r);
+		return http_reply_error(r, r->status, &r->err, NULL);
+	r->handled = true;
+	r->route->handler(r);
 }
 
 static enum MHD_Result answer(struct http_request *r)
@@ -312,6 +340,8 @@ static enum MHD_Result answer(struct http_request *r)
 	}
 	if (r->state != HTTP_REPLIED || !r->response)
 		return MHD_NO;
+	if (r->peer.uid != 0 && r->status != 101)
+		(void) MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
 	done = MHD_queue_response(r->connection, r->status, r->response);
 	MHD_destroy_response(r->response);
 	r->response = NULL;
@@ -362,6 +392,10 @@ void http_completed(void *arg, struct MHD_Connection *c, void **request,
 	*request = NULL;
 	if (r->cancel)
 		r->cancel(r->cancel_arg);
+	if (r->handled) { /* who leaves before the answer has asked all the same */
+		r->status = r->concluded ? r->status : 0;
+		http_conclude(r);
+	}
 	if (r->response)
 		MHD_destroy_response(r->response);
 	sd_event_source_disable_unref(r->hangup);

@@ -1,7 +1,10 @@
 /* HTTP over a Unix socket: connections, routes, replies. Private to the API files.
  *
  * libmicrohttpd parses; this layer owns the listening socket, so that peers are judged and counted
- * before a byte of theirs is read, and the loop, so that an idle daemon never wakes up. */
+ * before a byte of theirs is read, and the loop, so that an idle daemon never wakes up.
+ *
+ * Root and owners of contexts are served; whoever is neither is refused unread. An owner costs
+ * less than root may: a connection is for one request, which has HTTP_IDLE_SECONDS to come. */
 #pragma once
 
 #include <jansson.h>
@@ -15,15 +18,19 @@
 #include "daemon/http/request.h"
 #include "spec/spec.h"
 
-#define HTTP_CONNECTIONS_MAX 1024 /* being served; upgraded ones are counted by their owner */
-#define HTTP_FOREIGN_MAX 64 /* of callers who will be refused */
 #define HTTP_IDLE_SECONDS 10 /* for a request that is not complete, a reply that is not read */
 #define HTTP_CONNECTION_MEMORY (32u << 10) /* request line and headers, per connection */
 #define HTTP_STREAMS 3 /* descriptors a request may bring along */
+#define HTTP_OWNER_BODY_MAX (64u << 10) /* of who is not root */
 
 /* --- routes (route.c, pure) --- */
 
-enum http_right { HTTP_RIGHT_ROOT }; /* the accept loop lets in nobody else */
+/** Who may use a route, besides root, who may use all. */
+enum http_right {
+	HTTP_RIGHT_ROOT,
+	HTTP_RIGHT_OWNER, /* the owners of the context that the path names */
+	HTTP_RIGHT_ANY, /* the owners of any context; the handler shows them what is theirs */
+};
 enum http_body { HTTP_BODY_NONE, HTTP_BODY_OPTIONAL, HTTP_BODY_NEEDED };
 
 struct http_request;
@@ -48,6 +55,8 @@ struct http_match {
 };
 void http_route_find(const struct http_route *routes, size_t count, const char *method,
 		     const char *path, struct http_match *ret);
+/** "METHOD PATH" of what came, shortened to what can be shown: for people, it decides nothing. */
+void http_first_words(const char *text, size_t len, char *out, size_t size);
 /** Decodes %XX in place, leaving alone what is not one, and %00. @return the new length. */
 size_t http_unescape(char *s);
 /** The status for a refusal: -EINVAL 400, -EBUSY 409 and so on; 500 for what the host did. */
@@ -58,12 +67,28 @@ unsigned http_status(int code);
 struct http;
 struct http_conn;
 
+/** Who is at the other end, by the kernel's word (SO_PEERCRED). */
+struct http_peer {
+	uid_t uid; /* as the daemon's user namespace has it */
+	pid_t pid;
+};
+
 struct http_config {
 	sd_event *loop;
 	int listen_fd; /* taken over */
 	const struct http_route *routes; /* static */
 	size_t route_count;
 	void *owner; /* http_request.owner */
+	bool root_only;
+	/** Whether this uid owns anything: else it is refused without being read. */
+	bool (*serves)(void *owner, uid_t uid);
+	/** Whether a peer that is not root may have this request handled. @return 0 or -EPERM. */
+	int (*permit)(struct http_request *r);
+	/** Once a request, when its answer is known (r->status): the one place for an audit. */
+	void (*concluded)(struct http_request *r);
+	/** A stranger was refused; @said what it asked, bounded and printable. */
+	void (*turned_away)(void *owner, const struct http_peer *peer, const char *said,
+			    const char *text);
 };
 [[nodiscard]] int http_new(const struct http_config *config, struct http **ret, struct err *e);
 /** Ends every connection; requests that wait are cancelled first. */
@@ -80,7 +105,10 @@ struct http_request {
 	const char *name, *key; /* captures; a name has been checked */
 	struct request_query query;
 	json_t *body; /* the parsed object, or NULL */
+	struct http_peer peer;
 	struct err err; /* scratch for the handler */
+	/* The context it is about; a handler says it where the path does not. */
+	char subject[SPEC_NAME_MAX + 1];
 
 	/* private to http_*.c */
 	struct http *server;
@@ -93,6 +121,8 @@ struct http_request {
 	unsigned status;
 	enum { HTTP_NEW, HTTP_SUSPENDED, HTTP_REPLIED, HTTP_GONE } state;
 	bool too_large;
+	bool handled; /* the handler was called */
+	bool concluded;
 	sd_event_source *hangup;
 	void (*cancel)(void *arg);
 	void *cancel_arg;

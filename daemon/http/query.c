@@ -32,6 +32,7 @@ static const struct parameter table[] = {
 	{ "usage", REQUEST_QUERY_USAGE, VALUE_FLAG, AT(usage), 1, NULL },
 	{ "runtime", REQUEST_QUERY_RUNTIME, VALUE_FLAG, AT(runtime), 1, NULL },
 	{ "follow", REQUEST_QUERY_FOLLOW, VALUE_FLAG, AT(follow), 1, NULL },
+	{ "no-wait", REQUEST_QUERY_NO_WAIT, VALUE_FLAG, AT(no_wait), 1, NULL },
 	{ "lines", REQUEST_QUERY_LINES, VALUE_NUMBER, AT(lines), REQUEST_LOG_LINES_MAX, NULL },
 	{ "after", REQUEST_QUERY_AFTER, VALUE_NUMBER, AT(after), INT64_MAX, NULL },
 	{ "last", REQUEST_QUERY_LAST, VALUE_NUMBER, AT(last), REQUEST_EVENTS_MAX, NULL },

@@ -96,11 +96,12 @@ enum request_query_bit { /* what a route allows */
 			 REQUEST_QUERY_KIND = 256,
 			 REQUEST_QUERY_LAST = 512,
 			 REQUEST_QUERY_SINCE = 1024,
-			 REQUEST_QUERY_EVENT = 2048
+			 REQUEST_QUERY_EVENT = 2048,
+			 REQUEST_QUERY_NO_WAIT = 4096
 };
 
 struct request_query {
-	uint64_t replace, full, runtime, follow, usage; /* 0 or 1 */
+	uint64_t replace, full, runtime, follow, usage, no_wait; /* 0 or 1 */
 	uint64_t lines, after, last, since;
 	/* given any number of times; borrowed from the request */
 	struct request_words {

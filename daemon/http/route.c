@@ -51,6 +51,20 @@ void http_route_find(const struct http_route *routes, size_t count, const char *
 	}
 }
 
+void http_first_words(const char *text, size_t len, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (unsigned words = 0; n < len && n + 1 < size; n++) {
+		unsigned char c = (unsigned char) text[n];
+
+		if (c <= ' ' && (c != ' ' || ++words == 2))
+			break;
+		out[n] = (char) (c < 0x7f && c != '"' && c != '\\' ? c : '?');
+	}
+	out[n] = '\0';
+}
+
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -88,6 +102,7 @@ unsigned http_status(int code)
 		{ -ERANGE, 400 }, { -EFBIG, 413 },	{ -EEXIST, 409 },
 		{ -EBUSY, 409 },  { -EALREADY, 409 },	{ -EINPROGRESS, 409 },
 		{ -ESRCH, 409 },  { -EOPNOTSUPP, 409 }, { -ECANCELED, 409 },
+		{ -ETIMEDOUT, 409 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

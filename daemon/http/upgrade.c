@@ -49,6 +49,7 @@ int http_upgrade(struct http_request *r, http_upgraded ready, void (*cancel)(voi
 	r->upgraded = ready;
 	r->cancel = cancel;
 	r->cancel_arg = arg;
+	http_conclude(r);
 	return 0;
 }
 
@@ -65,6 +66,10 @@ int http_take_streams(struct http_request *r, int ret[static HTTP_STREAMS], stru
 		return err_set(e, -EINVAL, "Ward-Streams: 0 or 3 is expected");
 	if (n == 0)
 		return 0;
+	if (r->peer.uid != 0)
+		return err_set(e, -EINVAL,
+			       "Ward-Streams: 3 is for root; send {\"streams\": 3} with them after "
+			       "the 101");
 	if (!c || c->stream_count != HTTP_STREAMS)
 		return err_set(e, -EINVAL, "Ward-Streams: the request came with %zu descriptors",
 			       c ? c->stream_count : 0);

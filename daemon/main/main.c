@@ -60,7 +60,7 @@ static int make_dirs(struct options *o, struct err *e)
 
 	if (r == 0)
 		r = make_dir(o->state_dir, 0700, e);
-	/* Everyone may come as far as the socket, to be told 403. */
+	/* Everyone may come as far as the socket; there the kernel says who they are. */
 	return r < 0 ? r : make_dir(o->run_dir, 0755, e);
 }
 
@@ -88,7 +88,7 @@ static void raise_limits(void)
 /* --- the socket --- */
 
 /* A path too long for an address is reached through the directory's descriptor. */
-static int bind_socket(int fd, const char *run_dir)
+static int bind_socket(int fd, const char *run_dir, mode_t mode)
 {
 	_cleanup_close_ int dir = sys(open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -105,7 +105,7 @@ static int bind_socket(int fd, const char *run_dir)
 				dir);
 	r = sys(bind(fd, (const struct sockaddr *) &a, sizeof(a)));
 	if (r == 0)
-		r = sys(fchmodat(dir, "control.sock", 0666, 0));
+		r = sys(fchmodat(dir, "control.sock", mode, 0));
 	return r < 0 ? r : sys(listen(fd, SOMAXCONN));
 }
 
@@ -124,7 +124,9 @@ static int open_socket(struct daemon *d, struct err *e)
 		return r < 0 ? err_set_errno(e, r, "taking the socket from systemd") : 0;
 	}
 	d->listen_fd = sys(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	r = d->listen_fd < 0 ? d->listen_fd : bind_socket(d->listen_fd, d->options.run_dir);
+	r = d->listen_fd < 0 ? d->listen_fd
+			     : bind_socket(d->listen_fd, d->options.run_dir,
+					   d->options.root_only ? 0600 : 0666);
 	return r < 0 ? err_set_errno(e, r, "listening on %s/control.sock", d->options.run_dir) : 0;
 }
 
@@ -220,7 +222,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = start_manager(d, e);
 	if (r == 0)
-		r = api_new(d->manager, d->loop, TAKE_FD(d->listen_fd), &d->api, e);
+		r = api_new(d->manager, d->loop, TAKE_FD(d->listen_fd), d->options.root_only,
+			    &d->api, e);
 	return r;
 }
 

@@ -107,6 +107,7 @@ static const struct row rows[] = {
 	  AT(history_bytes) },
 	{ "journal", "SOCKET", "the journal that gets the events too (where stderr goes to it)",
 	  read_path, AT(journal) },
+	{ "root-only", NULL, "refuse owners of contexts too", read_flag, AT(root_only) },
 	{ "log-level", "LEVEL", "error, warning, info (the default) or debug", read_level,
 	  AT(log_level) },
 	{ "version", NULL, "print the version", read_flag, AT(version) },

@@ -16,6 +16,7 @@ struct options {
 	uint64_t history_bytes;
 	char journal[PATH_MAX]; /* "": only where standard error goes to it */
 	enum log_level log_level;
+	bool root_only; /* owners are refused too */
 	bool help, version; /* print and go */
 };
 

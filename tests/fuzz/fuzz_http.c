@@ -120,6 +120,37 @@ static void try_path(const char *text, size_t size)
 	want(q.lines <= REQUEST_LOG_LINES_MAX && q.follow <= 1);
 }
 
+/* What a stranger says is only ever shown. */
+static void try_stranger(const char *text, size_t size)
+{
+	char shown[48];
+
+	http_first_words(text, size, shown, sizeof(shown));
+	for (const char *p = shown; *p; p++)
+		want(*p >= ' ' && *p < 0x7f && *p != '"' && *p != '\\');
+}
+
+/* A change that an owner asks for: what is permitted is within the bounds. */
+static void try_grant(const json_t *o)
+{
+	struct spec s;
+	struct err e = {};
+	const char *key;
+	json_t *v;
+
+	want(spec_init(&s, "x") == 0);
+	want(spec_set(&s, "context.grant", "cpu.limit >= 10% <= 200% cpu.share <= 500 cpu.cpus",
+		      &e) == 0);
+	json_object_foreach ((json_t *) o, key, v)
+		if (json_is_string(v) &&
+		    spec_grant_permits(&s, key, json_string_value(v), &e) == 0 &&
+		    spec_set(&s, key, json_string_value(v), &e) == 0)
+			want(s.cpu.limit_millicpu == UNITS_NONE ||
+			     (s.cpu.limit_millicpu >= 100 && s.cpu.limit_millicpu <= 2000));
+	want(s.cpu.share <= 500 && !s.context.owners.count && s.context.grant_count == 3);
+	spec_done(&s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const tries[])(const json_t *o) = { try_run, try_spec, try_exec, try_small };
@@ -132,10 +163,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size--;
 	if (data[0] == 'l') {
 		try_line(text, size);
+	} else if (data[0] == 's') {
+		try_stranger(text, size);
 	} else if (data[0] == 'p') {
 		try_path(text, size);
 	} else if (request_json(text, size, &o, &e) == 0) {
-		tries[data[0] % ARRAY_SIZE(tries)](o);
+		if (data[0] == 'g')
+			try_grant(o);
+		else
+			tries[data[0] % ARRAY_SIZE(tries)](o);
 		json_decref(o);
 	} else {
 		want(e.code < 0 && e.text[0]);

@@ -189,6 +189,7 @@ def walk():
     step("run", 500, body={"spec": {"context": {"command": ["/no/such/program"]}}, "detach": True})
     step("plan", 200, body=sleeper)
     step("plan", 400, body={"cpu": {"share": 0}})
+    step("contextPlan", 200, **box)
     lacks = {f["name"] for f in json.loads(step("host", 200))["features"] if not f["present"]}
     if "memory-reserve" in lacks:
         step("plan", 409, body={"context": {"command": ["true"]}, "memory": {"reserve": "1M"}})

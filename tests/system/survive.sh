@@ -75,6 +75,23 @@ check "an adopted context can be stopped" ctl stop cold --timeout 1s
 check "one that ends later is noticed" ctl kill job -s KILL
 check "and forgotten, being a throwaway" retry_until 5 is_state job ""
 
+# --- a daemon that died between freezing and noting so ---
+freezer_of() { # NAME: the file that freezes it
+	local path
+	path=$(ctl show "$1" --json | jq -r .cgroup)
+	if [ -e "/sys/fs/cgroup/unified$path/cgroup.freeze" ]; then echo "/sys/fs/cgroup/unified$path/cgroup.freeze"
+	else echo "/sys/fs/cgroup$path/cgroup.freeze"; fi
+}
+freezer=$(freezer_of steady)
+kill_daemon
+echo 1 >"$freezer"
+launch_daemon
+is "what is frozen is known to be, whoever froze it" "$(state_of steady)" frozen
+run_ctl exec steady -- true
+is "exec in it is refused rather than hanging" "$RC" 125
+check "it thaws" ctl thaw steady
+is "and runs" "$(state_of steady)" running
+
 # --- many deaths ---
 for i in 1 2 3 4 5; do
 	ctl start killed >/dev/null 2>&1 &

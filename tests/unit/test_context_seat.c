@@ -171,6 +171,7 @@ static void launch(struct fixture *f, const struct context_plan *p, struct seat 
 {
 	struct step_list steps;
 	struct context_stdio io = { .in = -1, .out = dup(out), .err = -1 };
+	const struct context_kept kept = { .status_fd = dup(status), .notify_fd = -1 };
 	struct err e = { 0 };
 
 	assert_int_equal(steps_init(&steps, &s->arena), 0);
@@ -181,7 +182,7 @@ static void launch(struct fixture *f, const struct context_plan *p, struct seat 
 	if (extra) {
 		assert_int_equal(steps_add(&steps, *extra), 0);
 	}
-	if (context_steps(p, f->host, s, &io, dup(status), &steps, &e) < 0) {
+	if (context_steps(p, f->host, s, &io, &kept, &steps, &e) < 0) {
 		fail_msg("%s", e.text);
 	}
 	assert_int_equal(seat_launch(s, &steps, &e), 0);

@@ -101,6 +101,28 @@ static void percent_is_decoded_but_for_nul(void **state)
 	}
 }
 
+static void what_a_stranger_says_is_shown_harmless(void **state)
+{
+	static const struct {
+		const char *said, *shown;
+	} rows[] = {
+		{ "GET /v1/contexts HTTP/1.1\r\nHost: w\r\n", "GET /v1/contexts" },
+		{ "POST /a\"b\\c\x01 x", "POST /a?b?c" },
+		{ "\x1b[31mred", "" },
+		{ "G\xc3\xa4T /", "G??T /" },
+		{ "", "" },
+		{ "GET /0123456789012345678901234567890", "GET /01234567890" },
+	};
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char shown[17];
+
+		http_first_words(rows[i].said, strlen(rows[i].said), shown, sizeof(shown));
+		assert_string_equal(shown, rows[i].shown);
+	}
+}
+
 static void errors_have_statuses(void **state)
 {
 	(void) state;
@@ -119,6 +141,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_method_hears_the_right_ones),
 		cmocka_unit_test(a_capture_has_a_maximum),
 		cmocka_unit_test(percent_is_decoded_but_for_nul),
+		cmocka_unit_test(what_a_stranger_says_is_shown_harmless),
 		cmocka_unit_test(errors_have_statuses),
 	};
 

@@ -139,11 +139,24 @@ static void test_without_lines_the_entry_is_named(void **state)
 	spec_done(&s);
 }
 
+static void test_owners_and_grants(void **state)
+{
+	(void) state;
+	expect(COMMAND "owner = alice 1000\ngrant = cpu.limit cpu.share\n", NULL);
+	expect(COMMAND "owner = alice 99999\n[process]\nids = 100000:65536\n", NULL);
+	expect(COMMAND "owner = alice\nowner = 0 100007\n[process]\nids = 100000:65536\n",
+	       "t.ini:4: context.owner: 100007 is one of the context's own ids; allowed: users "
+	       "outside process.ids");
+	expect(COMMAND "grant = cpu.limit\ngrant = cpu.limit <= 5%\n",
+	       "t.ini:4: context.grant: a key is granted twice");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_and_init),
 		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_owners_and_grants),
 		cmocka_unit_test(test_root_and_mode),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_limits),

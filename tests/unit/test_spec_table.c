@@ -42,8 +42,7 @@ static void make_text(struct dice *d, bool controls, char *out, size_t size)
 {
 	static const char *const parts[] = { "a",    "Z",  "0",	      " ", ";",	 " ;",	   "#",
 					     "'",    "\"", "\\",      "$", "$'", "`",	   "=",
-					     ":",    ",",  "[",	      "]",
-					     "é",	 "\u20ac", "~",
+					     ":",    ",",  "[",	      "]", "é",	 "\u20ac", "~",
 					     "*",    "&&", "%",	      "x", "\t", "\n",	   "\x01",
 					     "\x7f", "\r", "\xc2\xa0" };
 	unsigned n = roll(d, 12), kinds = ARRAY_SIZE(parts);
@@ -94,6 +93,43 @@ static void set_command(struct dice *d, struct spec *s)
 		make_text(d, true, text, sizeof(text));
 		assert_int_equal(strv_add(&s->context.command, text), 0);
 	}
+}
+
+static void set_probe(struct dice *d, struct spec_probe *p)
+{
+	char text[200];
+
+	strv_done(&p->command);
+	*p = (struct spec_probe){ .kind = SPEC_PROBE_TCP };
+	if (roll(d, 2)) {
+		p->port = 1 + roll(d, 65535);
+		return;
+	}
+	p->kind = SPEC_PROBE_EXEC;
+	assert_int_equal(strv_add(&p->command, "/bin/check"), 0);
+	for (unsigned n = roll(d, 4); n > 0; n--) {
+		make_text(d, true, text, sizeof(text));
+		assert_int_equal(strv_add(&p->command, text), 0);
+	}
+	if (roll(d, 3) == 0) { /* words that look like the interval */
+		assert_int_equal(strv_add(&p->command, "every"), 0);
+		assert_int_equal(strv_add(&p->command, "7s"), 0);
+	}
+}
+
+static void set_ready(struct dice *d, struct spec *s)
+{
+	set_probe(d, &s->context.ready);
+	if (roll(d, 3) == 0) {
+		strv_done(&s->context.ready.command);
+		s->context.ready = (struct spec_probe){ .kind = SPEC_PROBE_NOTIFY };
+	}
+}
+
+static void set_health(struct dice *d, struct spec *s)
+{
+	set_probe(d, &s->context.health);
+	s->context.health.every_us = 100000 + roll(d, 1u << 30);
 }
 
 static void set_environment(struct dice *d, struct spec *s)
@@ -193,8 +229,22 @@ static const struct maker makers[] = {
 	{ "context.user", NULL, VALUES("", "www-data", "1000:100", "a_b.c$:z", "0") },
 	{ "context.hostname", NULL, VALUES("", "a", "web-1.example.org") },
 	{ "context.directory", NULL, VALUES("", "/", "/srv/with blank", "\"/semi ; colon\"") },
+	{ "context.owner", NULL, VALUES("", "alice", "1000 www-data\n0", "1879048191 a_b.c$") },
+	{ "context.grant", NULL,
+	  VALUES("", "cpu.limit", "cpu.share >= 2 <= 500, memory.limit<=1G\nio.limit",
+		 "cpu.limit <= 12.5% process.limit >= 5 cpu.burst <= 20ms cpu.cpus") },
 	{ "context.stop", NULL,
 	  VALUES("default", "KILL", "TERM 10s KILL", "RTMIN+3 1m TERM 250ms INT 0s 9") },
+	{ "context.ready", set_ready, NULL },
+	{ "context.ready-timeout", NULL, VALUES("1m", "100ms", "24h") },
+	{ "context.restart", NULL, VALUES("no", "on-failure", "always") },
+	{ "context.restart-delay", NULL, VALUES("100ms..10s", "1s", "10ms..24h", "5s..5s") },
+	{ "context.restart-limit", NULL, VALUES("10 in 5m", "none", "1 in 1s", "100 in 24h") },
+	{ "context.watchdog", NULL, VALUES("off", "100ms", "30s") },
+	{ "context.health", set_health, NULL },
+	{ "context.health-timeout", NULL, VALUES("5s", "10ms", "1h") },
+	{ "context.health-retries", NULL, VALUES("3", "1", "1000") },
+	{ "context.on-unhealthy", NULL, VALUES("restart", "stop", "none") },
 	{ "files.mode", NULL, VALUES("cow", "read-only", "read-write") },
 	{ "files.root", set_root, NULL },
 	{ "files.hide", set_lists, NULL },
@@ -427,12 +477,29 @@ static void test_every_member_has_a_row(void **state)
 	assert_int_equal(bare, 0);
 }
 
-static void test_live_keys_are_the_limits(void **state)
+static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **state)
 {
-	static const char *const live[] = { "process.limit", "cpu.share",      "cpu.limit",
-					    "cpu.burst",     "cpu.cpus",       "cpu.mems",
-					    "memory.limit",  "memory.reserve", "memory.swap",
-					    "io.limit" };
+	static const char *const live[] = {
+		"process.limit",
+		"cpu.share",
+		"cpu.limit",
+		"cpu.burst",
+		"cpu.cpus",
+		"cpu.mems",
+		"memory.limit",
+		"memory.reserve",
+		"memory.swap",
+		"io.limit",
+		"context.restart",
+		"context.restart-delay",
+		"context.restart-limit",
+		"context.health",
+		"context.health-timeout",
+		"context.health-retries",
+		"context.on-unhealthy",
+		"context.owner",
+		"context.grant",
+	};
 	struct spec_key_info info;
 	size_t count = 0;
 
@@ -499,7 +566,7 @@ int main(void)
 		cmocka_unit_test(test_every_row_is_whole),
 		cmocka_unit_test(test_rows_share_no_field_and_sections_stand_together),
 		cmocka_unit_test(test_every_member_has_a_row),
-		cmocka_unit_test(test_live_keys_are_the_limits),
+		cmocka_unit_test(test_live_keys_are_limits_and_what_is_looked_up_when_needed),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_every_key_makes_two_specs_differ),
 		cmocka_unit_test(test_text_is_the_inverse_of_a_spec),

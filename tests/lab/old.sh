@@ -79,6 +79,15 @@ check "it stops for good" ctl stop box --timeout 1s
 only_ours() { [ "$(our_loops | wc -l)" = 1 ]; }
 check "of the loop devices only that of the layer is left" retry_until 5 only_ours
 
+# --- another image when the host changes ---
+echo new >/etc/ward-test-new
+run_sh -- 'cat /etc/ward-test-new'
+is "what is new on the host shows" "$OUT" new
+rm /etc/ward-test-new
+run_sh -- 'cat /etc/ward-test-new 2>/dev/null; echo end'
+is "what is gone does not" "$OUT" end
+check "and each image goes when it is replaced" retry_until 5 only_ours
+
 # --- what cannot be had ---
 mkdir /dev/shm/bound
 run_sh --set files.bind=/dev/shm/bound:/mnt -- true

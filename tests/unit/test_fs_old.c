@@ -284,6 +284,23 @@ static void a_copy_of_the_host_bears_the_ids_of_the_context(void **state)
 	in_context(state, &s, look_at_copy_of_host);
 }
 
+static int look_at_read_only(void)
+{
+	static const char *const roots[] = { "/", "/etc", "/etc/hostname", "/etc/passwd", NULL };
+
+	if (!all_roots(roots))
+		return 1;
+	return mkdir("/etc/new", 0755) < 0 && errno == EROFS ? 0 : 2;
+}
+
+static void so_does_one_that_cannot_be_written(void **state)
+{
+	struct spec s = plain();
+
+	s.files.mode = SPEC_MODE_READ_ONLY;
+	in_context(state, &s, look_at_read_only);
+}
+
 static int look_at_kept(void)
 {
 	static const char *const roots[] = { "/", "/etc/hostname", "/etc/passwd", NULL };
@@ -383,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_copy_of_the_host_bears_the_ids_of_the_context),
+		TEST(so_does_one_that_cannot_be_written),
 		TEST(a_kept_upper_is_id_mapped),
 		TEST(a_dev_of_its_own_can_be_written),
 		TEST(owners_move_into_the_range_or_nowhere),

@@ -190,11 +190,11 @@ deps: ## install by apt what is missing, for building, checking and measuring
 check: ## build everything, run every test; the last line counts them
 	$(Q)scripts/deps.sh build demo check
 	$(Q)tests/run
-lab: ## the system tests on a host with cgroup v2 alone: a VM, made and booted (QEMU); minutes
+lab: ## the system tests in VMs (QEMU) with cgroup v2 alone, by two kernels of Debian; minutes
 	-$(Q)scripts/deps.sh build demo lab
 	$(Q)$(MAKE) --no-print-directory all attack
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 all
-	$(Q)tests/run tests/lab/run
+	$(Q)tests/run tests/lab/run tests/lab/own
 demo: ## ten minutes of Ward in one: a private daemon, contexts, everything removed again
 	$(Q)scripts/deps.sh build demo
 	$(Q)$(MAKE) --no-print-directory all

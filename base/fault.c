@@ -23,6 +23,20 @@ int fault_point(const char *name)
 	_exit(128 + SIGKILL); /* process 1 of a namespace cannot kill itself */
 }
 
+bool fault_lack(const char *feature)
+{
+	size_t n = strlen(feature);
+
+	for (const char *p = getenv("WARD_LACK"); p && *p;) {
+		size_t word = strcspn(p, " ");
+
+		if (word == n && memcmp(p, feature, n) == 0)
+			return true;
+		p += word + strspn(p + word, " ");
+	}
+	return false;
+}
+
 #else
 typedef int fault_unused; /* a translation unit must declare something */
 #endif

@@ -52,6 +52,19 @@ static int make_time(void *arg, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "setting the time namespace's offsets") : 0;
 }
 
+/**
+ * Before 6.3 an exec does not enter a time namespace: process 1 would stay outside, and with it
+ * whoever joins its namespaces later.
+ */
+static int enter_time(void *arg, struct err *e)
+{
+	_cleanup_close_ int fd = sys(open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC));
+	int r = fd < 0 ? fd : sys(setns(fd, CLONE_NEWTIME));
+
+	(void) arg;
+	return r < 0 ? err_set_errno(e, r, "entering the time namespace") : 0;
+}
+
 /** Runs in a user namespace below the context's, with a copy of its mounts. */
 static int open_copy(void *arg)
 {
@@ -126,6 +139,11 @@ int namespaces_steps(const struct context_plan *p, struct seat_shared *shared,
 						    .phase = STEP_CHILD,
 						    .run = make_time,
 						    .arg = shared });
+	}
+	if (r == 0 && p->enter_time) {
+		r = steps_add(steps, (struct step){ .name = "enter-time",
+						    .phase = STEP_CHILD,
+						    .run = enter_time });
 	}
 	return r;
 }

@@ -172,6 +172,8 @@ static int plan_fill(struct context_plan *p, const struct spec *s, const struct 
 	p->watchdog_us = s->context.watchdog_us;
 	if (f->context.time_ns) {
 		p->namespaces |= CONTEXT_NS_TIME;
+		p->enter_time =
+			f->kernel.major < 6 || (f->kernel.major == 6 && f->kernel.minor < 3);
 	}
 	if (p->init == SPEC_INIT_PATH ? !p->init_path : p->command.count == 0) {
 		return err_set(e, -EINVAL,

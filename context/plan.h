@@ -9,6 +9,7 @@
 
 struct context_plan {
 	unsigned namespaces; /* enum context_ns */
+	bool enter_time; /* process 1 must enter its time namespace by itself */
 	uint32_t ids_first, ids_count; /* 0, 0: a range is handed out */
 	char *hostname;
 	enum spec_init init;

@@ -25,7 +25,7 @@
 static int build_mask(struct fs_host *h, const struct strv *show, struct mask **ret, struct err *e)
 {
 	const char *const hidden[] = { h->state_dir, h->run_dir, "/etc/ward", NULL };
-	const struct mask_input in = { h->root_fd, hidden, show };
+	const struct mask_input in = { h->root_fd, hidden, show, h->image };
 
 	int r = mask_new(&in, ret, e);
 
@@ -151,6 +151,9 @@ static int make_mounts(struct fs_host *h, const struct facts *facts, struct err 
 	if ((r = shop_keep(h->shop, h->root_fd)) < 0 || (r = shop_keep(h->shop, h->dev_fd)) < 0 ||
 	    (r = shop_keep(h->shop, h->void_fd)) < 0)
 		return err_set_errno(e, r, "keeping the host's root and /dev");
+	bool image = facts->fs.idmap_mask && !facts->fs.idmap_tmpfs;
+	if (image && asprintf(&h->image, "%s/mask", h->run_dir) < 0)
+		return err_set_errno(e, -ENOMEM, "preparing the views");
 	r = build_mask(h, &(struct strv){}, &h->masks[0], e);
 	h->mask_count = r == 0;
 	return r;
@@ -188,6 +191,7 @@ void fs_host_free(struct fs_host *h)
 	shop_free(h->shop);
 	free(h->state_dir);
 	free(h->run_dir);
+	free(h->image);
 	free(h);
 }
 

@@ -17,6 +17,7 @@ struct fs_host {
 	int uppers_fd; /* O_PATH directory STATE_DIR/uppers */
 	struct shop *shop; /* NULL: this kernel needs none */
 	char *state_dir, *run_dir;
+	char *image; /* what the images of masking layers are called; NULL: they are tmpfs */
 	struct mask *masks[HOST_VARIANTS_MAX]; /* [0] is the one without holes */
 	size_t mask_count;
 };
@@ -31,6 +32,8 @@ int host_open(const char *key, const char *path, uint64_t flags, struct err *e);
 int clone_mapped(int dirfd, const char *path, uint64_t attrs, int userns_fd);
 /** The same of a mount that h keeps. */
 int clone_kept(struct fs_host *h, int dirfd, const char *path, uint64_t attrs, int userns_fd);
+/** Why either failed with `code`, to end a sentence with: "" or " (...)". @fd what was cloned. */
+const char *clone_hint(int fd, int code);
 
 /** What a root is made of: detached mounts, -1 where there is none. */
 struct root {
@@ -47,6 +50,10 @@ void root_done(struct root *l);
 /** Makes the files of the plan (hostname ...) below dir_fd's "etc". Never follows a link. */
 [[nodiscard]] int root_write_files(const struct fs_plan *p, int dir_fd, const struct stat *etc,
 				   struct err *e);
+
+/** Gives what was just made on a tmpfs the context's ids: by mapping its mount or, if the plan says
+ * so (p->chown), by changing its owners. @return 0 or -errno. */
+[[nodiscard]] int made_map(const struct fs_plan *p, const struct fs_launch *at, int mount_fd);
 
 /** A tmpfs with the nodes of a minimal /dev; `p` (may be NULL) adds its devices.
  * @return detached mount or -errno. */

@@ -13,23 +13,19 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "fs/mnt.h"
+#include "fs/image.h"
 
 #define IMAGE_BYTES_MIN (UINT64_C(16) << 20)
-#define IMAGE_FD 3 /* where mke2fs finds the image */
 
 struct file_name {
 	char text[SPEC_NAME_MAX + 8];
@@ -117,47 +113,6 @@ int fs_kept_changed(struct fs_host *h, const char *name, char *ret_text, size_t 
 
 /* --- making an image --- */
 
-static int run_mke2fs(int image)
-{
-	static const char *const places[] = { "/usr/sbin/mke2fs", "/sbin/mke2fs" };
-	static const char *const argv[] = {
-		"mke2fs",
-		"-F",
-		"-q",
-		"-t",
-		"ext4",
-		"-m",
-		"0",
-		"-E",
-		"nodiscard,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0",
-		"/proc/self/fd/3",
-		NULL,
-	};
-	static const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int r = -ENOENT, status = 0;
-	pid_t pid;
-
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	for (int fd = 0; fd < IMAGE_FD; fd++)
-		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&actions, image, IMAGE_FD);
-	for (size_t i = 0; i < ARRAY_SIZE(places) && r == -ENOENT; i++)
-		r = -posix_spawn(&pid, places[i], &actions, &attr, (char *const *) argv,
-				 (char *const *) environment);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	while (r == 0 && waitpid(pid, &status, 0) < 0)
-		r = errno == EINTR ? 0 : -errno;
-	return r < 0 ? r : status == 0 ? 0 : -EIO;
-}
-
 static int note_host(struct fs_host *h, const struct fs_plan *p)
 {
 	struct file_name note = named(p->name, ".host");
@@ -185,7 +140,7 @@ static int make_image(struct fs_host *h, const struct fs_plan *p, struct err *e)
 		return err_set_errno(e, fd, "making \"%s/uppers/%s\"", h->state_dir, image.text);
 	int r = sys(ftruncate(fd, (off_t) p->upper_bytes));
 	if (r == 0)
-		r = run_mke2fs(fd);
+		r = image_format(fd, NULL);
 	if (r < 0)
 		return err_set_errno(e, r, "mke2fs on \"%s/uppers/%s\"", h->state_dir, image.text);
 	r = note_host(h, p);
@@ -216,20 +171,6 @@ static int open_image(struct fs_host *h, const struct fs_plan *p, struct err *e)
 		       (unsigned long long) p->upper_bytes);
 }
 
-static int mount_image(int image, struct err *e)
-{
-	struct mnt_request request = { .type = "ext4", .attrs = MOUNT_ATTR_NODEV };
-	char path[32];
-
-	_cleanup_close_ int device = loop_attach(image, path, sizeof(path));
-	if (device < 0)
-		return err_set_errno(e, device, "attaching a loop device");
-	mnt_option_add(&request, "source", path);
-	mnt_option_add(&request, "discard", NULL);
-	mnt_option_add(&request, "noinit_itable", NULL);
-	return mnt_make(&request, e);
-}
-
 int kept_open(struct fs_host *h, const struct fs_plan *p, struct err *e)
 {
 	_cleanup_close_ int image = open_image(h, p, e);
@@ -238,7 +179,7 @@ int kept_open(struct fs_host *h, const struct fs_plan *p, struct err *e)
 	if (flock(image, LOCK_EX | LOCK_NB) < 0)
 		return err_set(e, -EBUSY, "the kept upper of %s is still mounted", p->name);
 
-	return mount_image(image, e);
+	return image_mount(image, e);
 }
 
 /* --- forgetting --- */

@@ -13,7 +13,8 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "fs/kept.h"
+#include "base/mem.h"
+#include "fs/image.h"
 
 #define RACES_MAX 32 /* somebody else may take the free device first */
 

@@ -1,11 +1,12 @@
 /* The masking layer: `root = host` shows software, not secrets.
  *
- * One tmpfs, built by the daemon, lies as the topmost lower layer of every view of the host. Where
- * the host has something that a stranger may not read, it holds a whiteout, or an empty opaque
- * directory of the same owner and mode (so that programs which expect their directory find it).
- * Places that hold data rather than software are emptied whatever their mode. /etc is copied as
- * far as it is world-readable: so neither a file added later nor the short-lived copies that
- * passwd(1) makes of /etc/shadow can ever be seen by a context that runs already.
+ * One file system in memory, built by the daemon, lies as the topmost lower layer of every view of
+ * the host: a tmpfs or, where that cannot be id-mapped, an image (fs/image.h). Where the host has
+ * something that a stranger may not read, it holds a whiteout, or an empty opaque directory of the
+ * same owner and mode (so that programs which expect their directory find it). Places that hold
+ * data rather than software are emptied whatever their mode. /etc is copied as far as it is
+ * world-readable: so neither a file added later nor the short-lived copies that passwd(1) makes of
+ * /etc/shadow can ever be seen by a context that runs already.
  *
  * The host's id 0 is the context's id 0, so permission bits alone would not protect a thing. */
 
@@ -24,6 +25,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "fs/image.h"
 #include "fs/mask_build.h"
 #include "fs/mnt.h"
 
@@ -336,15 +338,21 @@ static int fill(struct mask *m, struct err *e)
 	return r;
 }
 
-/* The root of an overlay is that of its topmost layer: it must look like the host's. */
-static int make_layer(struct mask *m, struct err *e)
+static int make_tmpfs(struct err *e)
 {
 	struct mnt_request request = { .type = "tmpfs", .attrs = MOUNT_ATTR_NODEV };
-	struct stat st;
 
 	mnt_option_add(&request, "size", "128M");
 	mnt_option_add(&request, "nr_inodes", "200000");
-	m->fd = mnt_make(&request, e);
+	return mnt_make(&request, e);
+}
+
+/* The root of an overlay is that of its topmost layer: it must look like the host's. */
+static int make_layer(struct mask *m, const char *image, struct err *e)
+{
+	struct stat st;
+
+	m->fd = image ? image_in_memory(image, e) : make_tmpfs(e);
 	if (m->fd < 0)
 		return m->fd;
 	if (fstatat(m->root_fd, "", &st, AT_EMPTY_PATH) < 0 ||
@@ -367,7 +375,7 @@ int mask_new(const struct mask_input *in, struct mask **ret, struct err *e)
 	for (size_t i = 0; r == 0 && in->hidden[i]; i++)
 		r = strv_add(&m->hidden, in->hidden[i]);
 	if (r == 0)
-		r = make_layer(m, e);
+		r = make_layer(m, in->image, e);
 	if (r == 0)
 		r = fill(m, e);
 	if (r < 0)

@@ -9,11 +9,12 @@ struct mask_input {
 	int root_fd; /* the host's root, a detached clone: what lies under its mounts shows */
 	const char *const *hidden; /* NULL-terminated: Ward's own directories, absolute */
 	const struct strv *show; /* absolute paths to leave alone */
+	const char *image; /* NULL: a tmpfs will do; else the name of the image to be made */
 };
 
 struct mask;
 
-/** Walks the host and builds the layer as a frozen tmpfs. @return 0 or -errno. */
+/** Walks the host and builds the layer, frozen. @return 0 or -errno. */
 [[nodiscard]] int mask_new(const struct mask_input *in, struct mask **ret, struct err *e);
 void mask_free(struct mask *m);
 /** The layer's detached mount, borrowed. */

@@ -19,7 +19,7 @@ struct watches {
 };
 
 struct mask {
-	int fd; /* the frozen tmpfs, detached */
+	int fd; /* the frozen layer, detached */
 	int root_fd; /* the host's root; borrowed */
 	bool frozen;
 	struct strv show, hidden;

@@ -120,10 +120,11 @@ static int check_facts(const struct spec *s, const struct facts *f, struct err *
 			     "files.mode = read-write with a DIRECTORY does without");
 	if (idmap && !f->fs.idmap)
 		return lacks(e, "id-mapped mounts on the host's root file system (5.12)", use_none);
-	if (idmap && !f->fs.idmap_tmpfs)
-		return lacks(e, "id-mapped tmpfs (6.3)", use_none);
 	if (idmap && overlay && !f->fs.idmap_overlay)
 		return lacks(e, "overlayfs above id-mapped layers (5.19)", use_none);
+	if (idmap && s->files.root == SPEC_ROOT_HOST && !f->fs.idmap_mask)
+		return lacks(e, "id-mapped tmpfs (6.3) and, in its place, mke2fs and loop devices",
+			     use_none);
 	if (s->files.mode == SPEC_MODE_COW && s->files.upper == SPEC_UPPER_KEPT && !f->fs.loop)
 		return lacks(e, "loop devices", "files.upper = tmpfs:SIZE does without");
 	return 0;
@@ -220,7 +221,7 @@ static int add_shm(struct fs_plan *p, const struct spec *s)
 	return add_tmpfs(p, "/dev/shm", SHM_BYTES);
 }
 
-/* The shared /dev is frozen: whoever needs to add to it gets one of its own. */
+/* The shared /dev is frozen: whoever adds to it gets one of its own. */
 static bool needs_own_dev(const struct spec *s)
 {
 	bool own = s->context.init == SPEC_INIT_PATH || s->files.devices.count > 0;
@@ -234,7 +235,8 @@ static bool needs_own_dev(const struct spec *s)
 
 static int add_dev(struct fs_plan *p, const struct spec *s)
 {
-	unsigned flags = needs_own_dev(s) ? FS_OP_PRIVATE : FS_OP_READ_ONLY;
+	bool own = needs_own_dev(s);
+	unsigned flags = (own ? 0 : FS_OP_READ_ONLY) | (own || p->chown ? FS_OP_PRIVATE : 0);
 	int r = add_flags(p, FS_OP_DEV, "/dev", flags);
 
 	for (size_t i = 0; r == 0 && i < s->files.devices.count; i++)
@@ -344,6 +346,7 @@ static int fill(struct fs_plan *p, const struct spec *s, const struct facts *f)
 	p->upper = s->files.upper;
 	p->upper_bytes = s->files.upper_bytes;
 	p->idmap = s->process.ids != SPEC_IDS_NONE;
+	p->chown = p->idmap && !f->fs.idmap_tmpfs;
 	memcpy(p->name, s->name, sizeof(p->name));
 	if (strv_copy(&p->show, &s->files.show) < 0)
 		return -ENOMEM;

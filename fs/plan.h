@@ -27,7 +27,7 @@ enum fs_op_kind {
 enum fs_op_flag {
 	FS_OP_READ_ONLY = 1,
 	FS_OP_DIRECTORY = 2,
-	/** DEV: writable, of its own; SYS: of its own network namespace. */
+	/** DEV: of its own; SYS: of its own network namespace. */
 	FS_OP_PRIVATE = 4,
 	/** BIND, HIDE: not to be undone by who may mount. */
 };
@@ -51,6 +51,7 @@ struct fs_plan {
 	enum spec_upper upper; /* with SPEC_MODE_COW */
 	uint64_t upper_bytes;
 	bool idmap;
+	bool chown; /* what is made on tmpfs gets the context's owners: it cannot be id-mapped */
 	struct strv show; /* sorted */
 	struct fs_op *ops;
 	size_t count, max, binds; /* max: that `ops` has room for */

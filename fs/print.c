@@ -37,7 +37,8 @@ static void print_root(const struct fs_plan *p, struct buf *out)
 	if (p->mode != SPEC_MODE_COW)
 		buf_puts(out, " ro");
 	else if (p->upper == SPEC_UPPER_TMPFS)
-		buf_printf(out, " upper=tmpfs:%llu", (unsigned long long) p->upper_bytes);
+		buf_printf(out, " upper=tmpfs:%llu%s", (unsigned long long) p->upper_bytes,
+			   p->chown ? " chowned" : "");
 	else
 		buf_printf(out, " upper=uppers/%s.img:%llu", p->name,
 			   (unsigned long long) p->upper_bytes);
@@ -78,7 +79,7 @@ static void print_details(const struct fs_plan *p, const struct fs_op *o, struct
 			buf_puts(out, " from the host");
 		break;
 	case FS_OP_DEV:
-		buf_puts(out, o->flags & FS_OP_PRIVATE ? " own rw nosuid" : " shared ro nosuid");
+		buf_printf(out, " %s%s nosuid", o->flags & FS_OP_PRIVATE ? "own" : "shared", ro);
 		break;
 	case FS_OP_SYS:
 		buf_printf(out, "%s nosuid nodev noexec%s", ro,

@@ -11,11 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "fs/fs.h"
+#include "fs/image.h"
 #include "fs/mnt.h"
 #include "fs/shop.h"
 
@@ -53,7 +56,7 @@ static int make_userns(void)
 	return r < 0 ? r : fd;
 }
 
-static int make_tmpfs(int userns)
+static int make_tmpfs(void)
 {
 	static const struct mnt_request request = { .type = "tmpfs" };
 	_cleanup_close_ int fd = mnt_make(&request, NULL);
@@ -63,18 +66,17 @@ static int make_tmpfs(int userns)
 	for (const char *const *name = (const char *const[]){ "l", "u", "w", NULL }; *name; name++)
 		if (mkdirat(fd, *name, 0755) < 0)
 			return -errno;
-	int r = mnt_change(fd, 0, userns);
-	return r < 0 ? r : TAKE_FD(fd);
+	return TAKE_FD(fd);
 }
 
-static bool mounts_overlay(int fd)
+static bool mounts_overlay(int lower_fd, const char *below, int upper_fd)
 {
 	struct mnt_request request = { .type = "overlay" };
 	char lower[48], upper[48], work[48];
 
-	(void) snprintf(lower, sizeof(lower), "/proc/self/fd/%d/l", fd);
-	(void) snprintf(upper, sizeof(upper), "/proc/self/fd/%d/u", fd);
-	(void) snprintf(work, sizeof(work), "/proc/self/fd/%d/w", fd);
+	(void) snprintf(lower, sizeof(lower), "/proc/self/fd/%d%s", lower_fd, below);
+	(void) snprintf(upper, sizeof(upper), "/proc/self/fd/%d/u", upper_fd);
+	(void) snprintf(work, sizeof(work), "/proc/self/fd/%d/w", upper_fd);
 	mnt_option_add(&request, "lowerdir", lower);
 	mnt_option_add(&request, "upperdir", upper);
 	mnt_option_add(&request, "workdir", work);
@@ -82,15 +84,18 @@ static bool mounts_overlay(int fd)
 	return overlay >= 0;
 }
 
-/* As root_make() does, in the workshop if there is one; idmapped if userns >= 0. */
+/* As root_make() does, in the workshop if there is one; above a mapped layer if userns >= 0. */
 static bool try_overlay(struct shop *shop, int userns)
 {
-	_cleanup_close_ int fd = make_tmpfs(userns);
+	_cleanup_close_ int lower = mnt_clone(AT_FDCWD, "/");
+	_cleanup_close_ int upper = make_tmpfs();
 
-	if (fd < 0 || shop_enter(shop) < 0)
+	if (lower < 0 || upper < 0 || mnt_change(lower, 0, userns) < 0 || shop_enter(shop) < 0)
 		return false;
-	bool works = shop_place(shop, fd, "try") == 0 && mounts_overlay(fd);
-	shop_remove(shop, fd);
+	bool works = shop_place(shop, lower, "lower") == 0 &&
+		     shop_place(shop, upper, "upper") == 0 && mounts_overlay(lower, "", upper);
+	shop_remove(shop, lower);
+	shop_remove(shop, upper);
 	shop_leave(shop);
 	return works;
 }
@@ -98,16 +103,33 @@ static bool try_overlay(struct shop *shop, int userns)
 /* Whether mounts that hang nowhere may be layers, and be cloned (6.15). */
 static bool try_detached(void)
 {
-	_cleanup_close_ int fd = make_tmpfs(-1);
+	_cleanup_close_ int fd = make_tmpfs();
 	_cleanup_close_ int clone = fd < 0 ? fd : mnt_clone(fd, "l");
 
-	return clone >= 0 && mounts_overlay(fd);
+	return !fault_lack("detached") && clone >= 0 && mounts_overlay(fd, "/l", fd);
 }
 
-static bool try_idmap(int userns, const char *path)
+static bool try_idmap(int userns)
 {
-	_cleanup_close_ int fd = mnt_clone(AT_FDCWD, path);
+	_cleanup_close_ int fd = mnt_clone(AT_FDCWD, "/");
 
+	return fd >= 0 && mnt_change(fd, 0, userns) == 0;
+}
+
+static bool try_idmap_tmpfs(int userns)
+{
+	_cleanup_close_ int fd = make_tmpfs();
+
+	return !fault_lack("idmap-tmpfs") && fd >= 0 && mnt_change(fd, 0, userns) == 0;
+}
+
+static bool try_idmap_image(int userns)
+{
+	struct err e = {};
+	_cleanup_close_ int fd = image_in_memory("ward-probe", &e);
+
+	if (fd < 0)
+		log_debug("masks cannot be id-mapped: %s", e.text);
 	return fd >= 0 && mnt_change(fd, 0, userns) == 0;
 }
 
@@ -184,11 +206,11 @@ void fs_probe(struct facts *facts, const char *state_dir)
 	facts->fs.loop = access("/dev/loop-control", R_OK | W_OK) == 0;
 	facts->fs.project_quota = has_project_quota(state_dir);
 	if (userns >= 0) {
-		_cleanup_close_ int tmpfs = make_tmpfs(userns);
-
-		facts->fs.idmap = try_idmap(userns, "/");
-		facts->fs.idmap_tmpfs = tmpfs >= 0;
+		facts->fs.idmap = try_idmap(userns);
+		facts->fs.idmap_tmpfs = try_idmap_tmpfs(userns);
 		facts->fs.idmap_overlay = try_overlay(shop, userns);
+		facts->fs.idmap_mask = facts->fs.idmap_overlay &&
+				       (facts->fs.idmap_tmpfs || try_idmap_image(userns));
 	}
 	shop_free(shop);
 }

@@ -4,12 +4,14 @@
  * trusted.* attributes (opaque directories, redirected renames), copies up whatever the host's
  * files carry, and the masking layer need not exist twice. Its layers are id-mapped with the
  * context's user namespace, so a file of host root is the context's root's, and what the context
- * writes lands on disk as ids 0...: a kept upper never holds ids of the pool.
+ * writes lands on disk as ids 0...: a kept upper never holds ids of the pool. A tmpfs upper does,
+ * where it cannot be id-mapped (made.c), and is gone with its context.
  *
  * Layers are named by /proc/self/fd/N: no path is looked up, so none can be swapped. */
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -17,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -42,6 +45,18 @@ int clone_kept(struct fs_host *h, int dirfd, const char *path, uint64_t attrs, i
 	r = clone_mapped(dirfd, path, attrs, userns_fd);
 	shop_leave(h->shop);
 	return r;
+}
+
+const char *clone_hint(int fd, int code)
+{
+	struct statfs st;
+
+	if (code != -EINVAL || fstatfs(fd, &st) < 0)
+		return "";
+	return st.f_type == TMPFS_MAGIC ? " (this kernel lacks id-mapped tmpfs (6.3); "
+					  "process.ids = none does without)"
+					: " (its file system may not allow that; "
+					  "process.ids = none does without)";
 }
 
 /* What a layer on top must look like, before ids are mapped. */
@@ -88,9 +103,10 @@ static int directory_layer(const struct fs_plan *p, const struct fs_launch *at, 
 	if (r < 0)
 		return err_set_errno(e, r, "files.root \"%s\": looking at it", p->root_path);
 	l->lower = clone_mapped(dir, "", attrs, at->userns_fd);
-	return l->lower < 0 ? err_set_errno(e, l->lower, "files.root \"%s\": id-mapping its mount",
-					    p->root_path)
-			    : 0;
+	return l->lower < 0
+		       ? err_set_errno(e, l->lower, "files.root \"%s\": id-mapping its mount%s",
+				       p->root_path, clone_hint(dir, l->lower))
+		       : 0;
 }
 
 #define BYTES_PER_INODE 4096
@@ -202,8 +218,9 @@ static int top_layer(const struct fs_plan *p, struct fs_host *h, const struct fs
 		     struct root *l, struct err *e)
 {
 	bool cow = p->mode == SPEC_MODE_COW;
+	bool kept = cow && p->upper == SPEC_UPPER_KEPT;
 
-	if (cow && p->upper == SPEC_UPPER_KEPT)
+	if (kept)
 		l->upper = kept_open(h, p, e);
 	else
 		l->upper = make_tmpfs(cow ? p->upper_bytes : FILES_BYTES, e);
@@ -223,7 +240,7 @@ static int top_layer(const struct fs_plan *p, struct fs_host *h, const struct fs
 		return err_set_errno(e, r, "preparing the upper layer");
 	if (r < 0)
 		return r;
-	r = mnt_change(l->upper, 0, at->userns_fd);
+	r = kept ? mnt_change(l->upper, 0, at->userns_fd) : made_map(p, at, l->upper);
 	return r < 0 ? err_set_errno(e, r, "id-mapping the upper layer") : 0;
 }
 

@@ -97,7 +97,9 @@ static int step_dev(struct build *b, const struct fs_op *o)
 		fd = dev_make(b->p, b->e);
 		if (fd < 0)
 			return fd;
-		r = mnt_change(fd, 0, b->at->userns_fd);
+		r = made_map(b->p, b->at, fd);
+		if (r == 0 && o->flags & FS_OP_READ_ONLY)
+			r = mnt_change(fd, MOUNT_ATTR_RDONLY, -1);
 	} else {
 		fd = clone_kept(b->h, b->h->dev_fd, "", MOUNT_ATTR_RDONLY, b->at->userns_fd);
 		r = fd < 0 ? fd : 0;
@@ -174,10 +176,7 @@ static int step_bind(struct build *b, const struct fs_op *o)
 	int fd = clone_mapped(source, "", attrs, b->at->userns_fd);
 	if (fd < 0)
 		return err_set_errno(b->e, fd, "files.bind \"%s\": id-mapping its mount%s",
-				     o->source,
-				     fd == -EINVAL ? " (its file system may not allow that; "
-						     "process.ids = none does without)"
-						   : "");
+				     o->source, clone_hint(source, fd));
 	return give(b, &s->fd, fd);
 }
 
@@ -217,7 +216,7 @@ static int step_file(struct build *b, const struct fs_op *o)
 		return no_room(b);
 
 	int fd = clone_kept(b->h, b->files_fd, o->target + 1, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
-			    b->at->userns_fd);
+			    -1);
 	if (fd < 0)
 		return err_set_errno(b->e, fd, "cloning the made %s", o->target);
 	return give(b, &s->fd, fd);
@@ -299,6 +298,8 @@ static int make_files(struct build *b)
 	mnt_option_add(&request, "nr_inodes", "16");
 	b->files_fd = mnt_make(&request, b->e);
 	int r = b->files_fd < 0 ? b->files_fd : root_write_files(b->p, b->files_fd, &etc, b->e);
+	if (r == 0 && (r = made_map(b->p, b->at, b->files_fd)) < 0)
+		r = err_set_errno(b->e, r, "id-mapping the made files");
 	if (r == 0 && (r = shop_keep(b->h->shop, b->files_fd)) < 0)
 		r = err_set_errno(b->e, r, "keeping the made files");
 	return r;

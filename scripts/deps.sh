@@ -18,6 +18,7 @@ build    libjansson-dev     pc:jansson
 demo     curl               cmd:curl
 demo     python3            cmd:python3
 demo     procps             cmd:ps
+demo     e2fsprogs          cmd:mke2fs
 check    libcmocka-dev      pc:cmocka
 check    clang              cmd:clang
 check    libclang-rt-14-dev file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a

@@ -25,6 +25,7 @@ struct facts {
 		bool idmap; /* MOUNT_ATTR_IDMAP on the host root's file system (5.12) */
 		bool idmap_tmpfs; /* 6.3 */
 		bool idmap_overlay; /* overlay accepts idmapped layers (5.19) */
+		bool idmap_mask; /* a layer of Ward's own can be: on tmpfs, else on an image */
 		bool overlay;
 		bool detached; /* overlay takes detached mounts (6.15); else a detour */
 		bool loop;

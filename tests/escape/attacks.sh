@@ -40,7 +40,7 @@ variant() { # NAME USER CAPABILITIES IDS
 	ctl start "$1" >"$WARD_DIR/result.$1-exec" 2>&1
 	ctl exec "$1" -- /bin/sh -c "$attack" >>"$WARD_DIR/result.$1-exec" 2>&1 </dev/null
 	# while others come in: what enters is the daemon's own image for a moment
-	ctl exec "$1" -- /bin/sh -c '. /srv/told; WATCH_MS=2000 /srv/attack watch-entries' \
+	ctl exec "$1" -- /bin/sh -c '. /srv/told; WATCH_MS='$((2000 * ${WARD_SLOW:-1}))' /srv/attack watch-entries' \
 		>"$WARD_DIR/watch.$1" 2>&1 </dev/null &
 	watcher=$!
 	for _ in $(seq 60); do ctl exec "$1" -- /bin/true </dev/null; done

@@ -124,7 +124,7 @@ image=$(find "$WARD_DIR/state" -name 'keeper*.img' -type f)
 check "control: root sees it through the context's process" test -u "/proc/$pid/root/tmp/rootsh"
 refuse "a stranger does not" as_stranger ls "/proc/$pid/root/tmp/rootsh"
 refuse "nor can a stranger read the image" as_stranger cat "$image"
-loop=$(our_loops | awk '{ print $1; exit }')
+loop=$(our_uppers | awk '{ print $1; exit }')
 [ -z "$loop" ] || refuse "nor its loop device" as_stranger head -c 1 "$loop"
 is "and it is mounted nowhere on the host" "$(grep -c "${loop:-keeper.img}" /proc/self/mountinfo)" 0
 check "the context stops" ctl stop keeper --timeout 2s

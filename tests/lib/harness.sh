@@ -101,6 +101,13 @@ background() {
 }
 end_background() { kill -KILL "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
+# as_old_kernel TEST: becomes that test, of a test build that does as on a kernel before 6.3
+as_old_kernel() {
+	export WARD_BUILD=$BUILD/faults WARD_LACK="idmap-tmpfs detached"
+	[ -x "$WARD_BUILD/wardd" ] || skip_all "$WARD_BUILD/wardd is not built (make FAULTS=1)"
+	exec "$1"
+}
+
 # --- the daemon ---
 
 daemon_answers() { [ -S "$SOCK" ] && api -f -o /dev/null http://w/v1/version; }
@@ -140,6 +147,7 @@ our_processes() {
 	for dir in $(our_cgroups); do cat "$dir/cgroup.procs" 2>/dev/null; done | sort -un
 }
 our_loops() { losetup -nO NAME,BACK-FILE 2>/dev/null | grep -F "$WARD_DIR/"; }
+our_uppers() { our_loops | grep -F /uppers/; } # and not the daemon's own image, on an old kernel
 # What must be the same before and after, one fact a line.
 host_snapshot() {
 	sed 's/^[0-9]* [0-9]* /mount /; s/ shared:.*- / - /' /proc/self/mountinfo | sort

@@ -94,7 +94,7 @@ round() { # POINT
 	[ "$(pid_of steady)" = "$steady" ] || why="${why}the steady context is $(state_of steady); "
 	[ -z "$(ctl list --json | jq -r '.[].name' | grep run-)" ] || why="${why}a throwaway is left; "
 	retry_until 3 nothing_stray || why="${why}orphans: $(orphans | tr '\n' ' ')slots: $(empty_slots | tr '\n' ' '); "
-	[ -z "$(our_loops)" ] || why="${why}loop: $(our_loops); "
+	[ -z "$(our_uppers)" ] || why="${why}loop: $(our_uppers); "
 	[ $deaths -gt 0 ] && hit=$((hit + 1))
 	ROUND_WHY=$why
 }
@@ -121,7 +121,7 @@ for point in $(points); do
 		grep -qF -- "$point" <<<"$ERR" || why="the error does not name the step: $ERR; "
 		[ "$(state_of victim)" = stopped ] || why="${why}state $(state_of victim); "
 		retry_until 3 nothing_stray || why="${why}left: $(orphans)$(empty_slots); "
-		[ -z "$(our_loops)" ] || why="${why}loop: $(our_loops); "
+		[ -z "$(our_uppers)" ] || why="${why}loop: $(our_uppers); "
 		verdict "failing at $point: all is undone, and the error names it" "$([ -z "$why" ]; echo $?)" "$why"
 		run_ctl run -- true
 		case $RC in 0 | 125) ;; *) not_ok "failing at $point: run gives 125" "$RC $ERR" ;; esac

@@ -6,7 +6,7 @@ mkdir "$WARD_DIR/gate"
 gate="bind = $WARD_DIR/gate:/gate:ro"
 field() { ctl show "$1" --json | jq -r ".$2"; }
 is_field() { [ "$(field "$1" "$2")" = "$3" ]; }
-kinds() { ctl events --json | jq -r "select(.context == \"$1\") | .kind" | paste -sd' '; }
+kinds() { ctl events --json | jq -r "select(.context == \"$1\" and .kind != \"action\") | .kind" | paste -sd' '; }
 has_event() { ctl events --json | jq -e "select(.context == \"$1\" and .kind == \"$2\")" >/dev/null; }
 count_event() { ctl events --json | jq -c "select(.context == \"$1\" and .kind == \"$2\")" | wc -l; }
 starts_at_least() { [ "$(count_event "$1" started)" -ge "$2" ]; }

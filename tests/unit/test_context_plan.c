@@ -79,6 +79,26 @@ static void the_default(void **state)
 	context_plan_free(p);
 }
 
+static void an_old_kernel_has_process_1_enter_its_time_namespace(void **state)
+{
+	static const struct {
+		unsigned major, minor;
+		bool enter;
+	} kernels[] = { { 5, 19, true }, { 6, 1, true }, { 6, 3, false }, { 7, 0, false } };
+	struct facts f = all_facts();
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(*kernels); i++) {
+		struct spec s = some_spec("web");
+
+		f.kernel.major = kernels[i].major;
+		f.kernel.minor = kernels[i].minor;
+		struct context_plan *p = plan(&s, &f, true);
+		assert_int_equal(p->enter_time, kernels[i].enter);
+		context_plan_free(p);
+	}
+}
+
 static void everything_said(void **state)
 {
 	struct facts f = all_facts();
@@ -218,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_default),
+		cmocka_unit_test(an_old_kernel_has_process_1_enter_its_time_namespace),
 		cmocka_unit_test(everything_said),
 		cmocka_unit_test(a_bare_host),
 		cmocka_unit_test(what_the_host_lacks_is_refused),

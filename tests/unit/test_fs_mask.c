@@ -79,7 +79,7 @@ static const char *const hidden[] = { "/ward", "/etc/ward", "/nowhere", NULL };
 
 static int build(struct host *h, const struct strv *show)
 {
-	const struct mask_input in = { h->root_fd, hidden, show };
+	const struct mask_input in = { h->root_fd, hidden, show, NULL };
 	struct err e = { 0 };
 	int r = mask_new(&in, &h->m, &e);
 

@@ -18,7 +18,7 @@ static struct facts able(void)
 	struct facts f = { 0 };
 
 	f.fs.mount_api = f.fs.idmap = f.fs.idmap_tmpfs = f.fs.idmap_overlay = true;
-	f.fs.overlay = f.fs.loop = true;
+	f.fs.idmap_mask = f.fs.overlay = f.fs.loop = true;
 	return f;
 }
 
@@ -31,15 +31,14 @@ static struct spec plain(void)
 	return s;
 }
 
-static void assert_golden(const struct spec *s, const char *path)
+static void assert_golden_on(const struct facts *f, const struct spec *s, const char *path)
 {
-	struct facts f = able();
 	struct fs_plan *p = NULL;
 	struct err e = { 0 };
 	struct buf b = { 0 };
 	char *expected = NULL;
 
-	assert_int_equal(fs_plan_new(s, &f, &p, &e), 0);
+	assert_int_equal(fs_plan_new(s, f, &p, &e), 0);
 	fs_print(p, &b);
 	if (getenv("WARD_GOLDEN_WRITE") != NULL)
 		assert_int_equal(file_replace_at(AT_FDCWD, path, b.data, b.len, 0644), 0);
@@ -50,12 +49,30 @@ static void assert_golden(const struct spec *s, const char *path)
 	fs_plan_free(p);
 }
 
+static void assert_golden(const struct spec *s, const char *path)
+{
+	struct facts f = able();
+
+	assert_golden_on(&f, s, path);
+}
+
 static void golden_host(void **state)
 {
 	struct spec s = plain();
 
 	(void) state;
 	assert_golden(&s, "tests/golden/fs_host.txt");
+}
+
+/* What cannot be id-mapped is given its owners, and no /dev can be shared. */
+static void golden_host_of_an_old_kernel(void **state)
+{
+	struct facts f = able();
+	struct spec s = plain();
+
+	(void) state;
+	f.fs.idmap_tmpfs = false;
+	assert_golden_on(&f, &s, "tests/golden/fs_host_old.txt");
 }
 
 static void golden_host_without_ids(void **state)
@@ -153,7 +170,7 @@ static void what_the_kernel_lacks_is_named(void **state)
 	assert_refused(&s, &f, -EOPNOTSUPP, "overlayfs");
 	f = able(), f.fs.idmap = false;
 	assert_refused(&s, &f, -EOPNOTSUPP, "id-mapped mounts");
-	f = able(), f.fs.idmap_tmpfs = false;
+	f = able(), f.fs.idmap_tmpfs = f.fs.idmap_mask = false;
 	assert_refused(&s, &f, -EOPNOTSUPP, "id-mapped tmpfs");
 	f = able(), f.fs.idmap_overlay = false;
 	assert_refused(&s, &f, -EOPNOTSUPP, "id-mapped layers");
@@ -161,9 +178,15 @@ static void what_the_kernel_lacks_is_named(void **state)
 	kept.files.upper = SPEC_UPPER_KEPT;
 	assert_refused(&kept, &f, -EOPNOTSUPP, "loop devices");
 	/* Without ids of its own a context needs none of the mappings. */
-	f = able(), f.fs.idmap = f.fs.idmap_tmpfs = f.fs.idmap_overlay = false;
+	f = able(), f.fs.idmap = f.fs.idmap_tmpfs = f.fs.idmap_overlay = f.fs.idmap_mask = false;
 	none.process.ids = SPEC_IDS_NONE;
 	assert_int_equal(fs_plan_new(&none, &f, &p, NULL), 0);
+	fs_plan_free(p);
+	/* Nor does a directory need a layer above it that masks. */
+	f = able(), f.fs.idmap_tmpfs = f.fs.idmap_mask = false;
+	s.files.root = SPEC_ROOT_DIRECTORY;
+	s.files.root_path = (char[]){ "/srv" };
+	assert_int_equal(fs_plan_new(&s, &f, &p, NULL), 0);
 	fs_plan_free(p);
 }
 
@@ -248,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_host),
+		cmocka_unit_test(golden_host_of_an_old_kernel),
 		cmocka_unit_test(golden_host_without_ids),
 		cmocka_unit_test(golden_everything),
 		cmocka_unit_test(golden_directory_with_init),

@@ -97,7 +97,7 @@ struct context {
 	bool broken; /* its file has errors now: it does not start */
 	bool out_of_memory; /* it was ended for that */
 	bool status_written; /* by process 1 */
-	bool stop_told; /* by an earlier daemon: its "stopping" */
+	bool stop_told, end_told; /* by an earlier daemon: its "stopping", its "exited" */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
 	bool start_failed; /* the last start ended before the command ran */
 	bool given_up; /* by its last end the limit of restarts was reached */
@@ -187,6 +187,8 @@ void journal_note_event(struct context *c, const char *fact, uint64_t seq);
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
 /** Replaces the record by how it ended; a throwaway's is removed. */
 void journal_end(struct context *c);
+/** Removes NAME.status, which a daemon that died at the end of a context may have left. */
+void journal_drop_status(struct manager *m, const char *name);
 /** Removes everything about a name. */
 void journal_remove(struct manager *m, const char *name);
 /** Opens NAME.status to be watched. @return descriptor or -errno. */

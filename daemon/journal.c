@@ -179,7 +179,8 @@ int journal_rewrite(struct context *c, struct err *e)
 
 void journal_remove(struct manager *m, const char *name)
 {
-	static const char *const suffixes[] = { "journal", "status" };
+	/* the journal last: whoever finds it cleans up */
+	static const char *const suffixes[] = { "status", "journal" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		char file[SPEC_NAME_MAX + 16];
@@ -187,6 +188,14 @@ void journal_remove(struct manager *m, const char *name)
 		journal_name(name, suffixes[i], file);
 		(void) unlinkat(m->journal_dirfd, file, 0);
 	}
+}
+
+void journal_drop_status(struct manager *m, const char *name)
+{
+	char file[SPEC_NAME_MAX + 16];
+
+	journal_name(name, "status", file);
+	(void) unlinkat(m->journal_dirfd, file, 0);
 }
 
 void journal_end(struct context *c)
@@ -207,8 +216,7 @@ void journal_end(struct context *c)
 		log_warning("%s: keeping the exit status: %s", c->name, strerror(-r));
 		return;
 	}
-	journal_name(c->name, "status", file);
-	(void) unlinkat(c->manager->journal_dirfd, file, 0);
+	journal_drop_status(c->manager, c->name);
 }
 
 int journal_status_open(struct context *c)

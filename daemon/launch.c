@@ -220,7 +220,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	c->launch = l;
 	c->throwaway = request->throwaway;
 	c->exec_failed = c->out_of_memory = c->status_written = c->start_failed = false;
-	c->stop_told = false;
+	c->stop_told = c->end_told = false;
 	c->started_us = 0;
 	context_enter(c, LIFE_START);
 	r = prepare(l, request, e);

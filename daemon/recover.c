@@ -121,6 +121,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 		c->ids_owned = false;
 	}
 	ending_watch_memory(c);
+	tell_adopted(c);
 	limits_watch(c, record->throttled);
 	adopt_frozen(c, record);
 	r = service_adopt(c, record);
@@ -145,6 +146,7 @@ static void recover_one(struct manager *m, const char *name)
 	}
 	c = registry_add(m, name);
 	if (c && record.ended) {
+		journal_drop_status(m, name);
 		exit_from_json(&c->exit, json_object_get(record.head, "exit"));
 		service_from_journal(c, &record);
 	} else if (c) {

@@ -183,7 +183,7 @@ static void begin(struct context *c, uint64_t timeout_us)
 		(void) sched_slot_freeze(m->sched, c->slot, false);
 	}
 	if (!begun) {
-		if (!c->stop_told) {
+		if (!c->stop_told && !c->end_told) {
 			tell_fact(c, EVENT_STOPPING, NULL);
 		}
 		advance(c);

@@ -129,6 +129,8 @@ static void add_end(struct context *c, bool failed)
 
 void tell_end(struct context *c, bool failed)
 {
+	if (c->end_told)
+		return;
 	if (str_equal(c->exit.reason, "oom"))
 		tell_oom(c);
 	add_end(c, failed);
@@ -155,15 +157,33 @@ static bool is_told(void *arg, const struct event *ev)
 	return true;
 }
 
-bool tell_end_again(struct context *c, bool failed)
+static void search(const struct context *c, struct search *s)
 {
 	uint64_t last = events_last(c->manager->events);
 	struct events_cursor at = { .seq = last > SEARCHED ? last - SEARCHED : 0 };
-	struct search s = { .context = c };
 
-	(void) snprintf(s.start, sizeof(s.start), "\"start\": %" PRIu64, c->started_us);
-	while (events_walk(c->manager->events, &at, NULL, is_told, &s))
+	*s = (struct search){ .context = c };
+	(void) snprintf(s->start, sizeof(s->start), "\"start\": %" PRIu64, c->started_us);
+	while (events_walk(c->manager->events, &at, NULL, is_told, s))
 		;
+}
+
+void tell_adopted(struct context *c)
+{
+	struct search s;
+	int code, status;
+
+	if (journal_status_read(c, &code, &status) < 0)
+		return;
+	search(c, &s);
+	c->end_told = s.end;
+}
+
+bool tell_end_again(struct context *c, bool failed)
+{
+	struct search s;
+
+	search(c, &s);
 	if (s.end)
 		return s.plan;
 	if (!s.oom && str_equal(c->exit.reason, "oom"))

@@ -15,6 +15,9 @@ void tell_fact(struct context *c, const char *kind, json_t *detail);
 void tell_fact_again(struct context *c, const struct journal_record *record);
 /** The end of c (its exit is known): "oom" when that was why, then "exited" or "failed". */
 void tell_end(struct context *c, bool failed);
+/** In recovery, of one whose process still lives: an end may have been told when its command had
+ * written its status, which is before the kernel has taken it apart. Then it is not told again. */
+void tell_adopted(struct context *c);
 /** In recovery: the same, unless an earlier daemon has told it. @return whether that one has also
  * told what follows, "restarting" or "gave-up". */
 bool tell_end_again(struct context *c, bool failed);

@@ -32,6 +32,7 @@ follow() {
 		# a line may be cut off where the daemon died
 		sed -i '$ { /}$/! d }' "$WARD_DIR/seen"
 		last=$(tail -n 1 "$WARD_DIR/seen" | jq .seq)
+		last=${last:-0}
 		sleep 0.02
 	done
 }
@@ -64,7 +65,9 @@ is "what it saw is what is kept" "$(md5sum <"$WARD_DIR/seen")" "$(ctl events --j
 ends='select(.kind == "exited" or .kind == "failed")'
 per_start() { jq -r "$1 | \"\\(.context) \\(.start)\"" "$WARD_DIR/seen" | sort; }
 is "no start is told twice" "$(per_start 'select(.kind == "started")' | uniq -d)" ""
-is "no end is told twice" "$(per_start "$ends" | uniq -d)" ""
+is "no end is told twice" "$(per_start "$ends" | uniq -d | while read -r name start; do
+	grep -nE "\"context\": \"$name\".*\"start\": $start" "$WARD_DIR/seen"
+done)" ""
 is "what was started has ended" \
 	"$(comm -23 <(per_start 'select(.kind == "started")') <(per_start "$ends"))" ""
 is "of each context, a life is told in order" "$(jq -rs 'group_by(.context)[] | map(.kind | select(. != "action")) as $k | .[0].context as $c

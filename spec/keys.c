@@ -283,8 +283,8 @@ static const struct row rows[] = {
 		.max = 24 * HOUR,
 		.live = true,
 		.fallback = "none",
-		.allowed = "none, tcp:PORT or exec:COMMAND, each with every DURATION (10s when left "
-			   "out), 100ms..24h",
+		.allowed = "none, tcp:PORT or exec:COMMAND, each with every DURATION (10s when "
+			   "left out), 100ms..24h",
 		.help = "How it is found out again and again whether the context, once ready, does "
 			"its work: as for ready.",
 	},

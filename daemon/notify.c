@@ -207,7 +207,7 @@ static void end_consumer(struct notify *n)
 	(void) proc_pidfd_signal(n->consumer_fd, SIGKILL);
 	n->consumer = sd_event_source_disable_unref(n->consumer);
 	n->consumer_timer = sd_event_source_disable_unref(n->consumer_timer);
-	(void) poll(&dead, 1, DEATH_WAIT_MS); /* it is dead already, unless its context just ended */
+	(void) poll(&dead, 1, DEATH_WAIT_MS); /* dead already, unless its context just ended */
 	(void) waitid(P_PIDFD, (id_t) n->consumer_fd, &(siginfo_t){}, WEXITED | WNOHANG);
 	n->consumer_fd = fd_close(n->consumer_fd);
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 
+#define TELL_EVERY_US 1000000 /* however often a context says that it failed */
 #define SLACK_PART 8 /* of an interval: timers of many contexts fire together */
 
 const char *health_name(enum service_health h)
@@ -114,11 +115,16 @@ static void look_later(struct service *s)
 
 void health_watchdog_failed(struct service *s, const char *why)
 {
-	if (!s->ready || s->leaving || !s->watchdog_us) {
+	uint64_t now = service_now_us();
+
+	if (!s->ready || s->leaving || !s->watchdog_us || s->context->state != LIFE_RUNNING) {
 		return;
 	}
-	tell(s, "watchdog", why);
 	health_sign_of_life(s); /* where nothing is done about it, it is told again */
+	if (now - s->watchdog_told_us >= TELL_EVERY_US) {
+		s->watchdog_told_us = now;
+		tell(s, "watchdog", why);
+	}
 	act(s, "watchdog", why);
 }
 
@@ -143,6 +149,9 @@ void health_sign_of_life(struct service *s)
 		return;
 	}
 	s->watchdog_heard = true;
+	if (s->context->state != LIFE_RUNNING) {
+		return;
+	}
 	if (s->watchdog) {
 		r = sd_event_source_set_time_relative(s->watchdog, s->watchdog_us);
 		r = r < 0 ? r : sd_event_source_set_enabled(s->watchdog, SD_EVENT_ONESHOT);

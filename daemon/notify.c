@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,7 @@
 #define TURNS_EVERY_US 100000
 #define TURNS_BURST 10
 #define CONSUMER_US 1000000
+#define DEATH_WAIT_MS 50
 
 struct notify {
 	struct context *context;
@@ -197,12 +199,15 @@ static _Noreturn void consume(int fd)
 
 static void end_consumer(struct notify *n)
 {
+	struct pollfd dead = { .fd = n->consumer_fd, .events = POLLIN };
+
 	if (n->consumer_fd < 0) {
 		return;
 	}
 	(void) proc_pidfd_signal(n->consumer_fd, SIGKILL);
 	n->consumer = sd_event_source_disable_unref(n->consumer);
 	n->consumer_timer = sd_event_source_disable_unref(n->consumer_timer);
+	(void) poll(&dead, 1, DEATH_WAIT_MS); /* dead already, unless its context just ended */
 	(void) waitid(P_PIDFD, (id_t) n->consumer_fd, &(siginfo_t){}, WEXITED | WNOHANG);
 	n->consumer_fd = fd_close(n->consumer_fd);
 }
@@ -315,6 +320,11 @@ static int take_one(struct notify *n, struct notify_message *ret, bool *ret_ours
 	if (r >= 0) {
 		notify_parse(got.text, got.len, got.cut, ret);
 		*ret_ours = got.from_inside;
+		/* Heard before it is taken off the queue: if we die in between, the next daemon
+		 * finds it there. */
+		if (got.from_inside && ret->ready) {
+			n->heard(n->arg, ret);
+		}
 		if (!got.descriptors || begin_consumer(n) < 0) {
 			r = receive(n, 0, &got);
 		}

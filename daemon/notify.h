@@ -6,7 +6,7 @@
 
 struct notify;
 
-/** A message came. The notify may be closed by the callee. */
+/** A message came, or several; READY=1 may be told twice. */
 typedef void (*notify_heard)(void *arg, const struct notify_message *message);
 
 /** Makes the directory and a new socket in it. @return 0 or -errno with `e`. */

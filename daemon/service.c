@@ -37,6 +37,7 @@ bool service_is_wanted(const struct spec *s)
 	       s->context.health.kind != SPEC_PROBE_NONE;
 }
 
+/* Another process 1 is the context's own program: it gets nothing of ours to hold. */
 bool service_is_kept(const struct context *c)
 {
 	return c->active->context.ready.kind == SPEC_PROBE_NOTIFY &&
@@ -98,7 +99,7 @@ void service_heard(void *arg, const struct notify_message *m)
 	if (m->has_status) {
 		take_status(s, m->status);
 	}
-	if (c->state != LIFE_RUNNING) {
+	if (c->state != LIFE_RUNNING && c->state != LIFE_FROZEN) {
 		return;
 	}
 	if (m->extend_us && !s->ready) {
@@ -142,6 +143,9 @@ void service_pause(struct service *s)
 void service_go_on(struct service *s)
 {
 	service_pause(s);
+	if (s->context->state != LIFE_RUNNING) {
+		return;
+	}
 	if (s->ready && !s->leaving) {
 		health_begin(s);
 	} else if (!s->ready) {
@@ -174,6 +178,11 @@ void service_ready(struct context *c)
 	if (s && s->ready) {
 		return;
 	}
+	if (context_says_ready(c)) {
+		tell_fact(c, EVENT_READY, NULL); /* first: what said so will not be said again */
+	} else if (!c->throwaway) { /* right behind its "started": no note of its own */
+		(void) events_add(c->manager->events, EVENT_READY, c->name, NULL);
+	}
 	if (s) {
 		s->ready = s->watchdog_heard = true;
 		s->automatic = false;
@@ -184,11 +193,6 @@ void service_ready(struct context *c)
 				    strerror(-r));
 		}
 		service_go_on(s);
-	}
-	if (context_says_ready(c)) {
-		tell_fact(c, EVENT_READY, NULL);
-	} else if (!c->throwaway) { /* right behind its "started": no note of its own */
-		(void) events_add(c->manager->events, EVENT_READY, c->name, NULL);
 	}
 	waiters_call(c, WAITER_START, &(struct err){});
 }
@@ -232,9 +236,7 @@ void service_changed(struct context *c)
 		s->failures = 0;
 		service_note_look(s, NULL);
 	}
-	if (c->state == LIFE_RUNNING) {
-		service_go_on(s);
-	}
+	service_go_on(s);
 }
 
 void service_give_up(struct service *s, const char *reason, const char *why, bool again)
@@ -301,7 +303,7 @@ void service_close(struct context *c, bool gone)
 	service_note_look(s, NULL);
 	s->health = HEALTH_UNKNOWN;
 	s->failures = 0;
-	s->status_told_us = 0;
+	s->status_told_us = s->watchdog_told_us = 0;
 }
 
 void service_free(struct context *c)

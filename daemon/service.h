@@ -45,6 +45,7 @@ struct service {
 	unsigned failures; /* in a row */
 	sd_event_source *watchdog;
 	uint64_t watchdog_us; /* 0: off */
+	uint64_t watchdog_told_us; /* when there was an event of its silence */
 	bool watchdog_heard; /* it knows our socket: silence means something */
 };
 

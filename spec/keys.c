@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "spec/choices.h"
 #include "spec/row.h"
 #include "spec/values.h"
 
@@ -23,78 +24,6 @@
 #define WORD_OR_PATH(member, ctype, path, words)                                                   \
 	.type = &row_choice_path, .at = { ROW_FIELD(member, ctype), ROW_FIELD(path, char *) },     \
 	.choice = &(words), .check = value_check_path
-
-#define CHOICE(list, index)                                                                        \
-	{                                                                                          \
-		.words = (list), .count = ARRAY_SIZE(list), .path = (index)                        \
-	}
-
-static const char *const init_words[SPEC_INIT_COUNT] = {
-	[SPEC_INIT_FAKE] = "fake",
-	[SPEC_INIT_NONE] = "none",
-};
-static const struct row_choice init_choice = CHOICE(init_words, SPEC_INIT_PATH);
-
-static const char *const root_words[SPEC_ROOT_COUNT] = { [SPEC_ROOT_HOST] = "host" };
-static const struct row_choice root_choice = CHOICE(root_words, SPEC_ROOT_DIRECTORY);
-
-static const char *const mode_words[] = {
-	[SPEC_MODE_COW] = "cow",
-	[SPEC_MODE_READ_ONLY] = "read-only",
-	[SPEC_MODE_READ_WRITE] = "read-write",
-};
-static_assert(ARRAY_SIZE(mode_words) == SPEC_MODE_COUNT);
-static const struct row_choice mode_choice = CHOICE(mode_words, -1);
-
-static const char *const upper_words[] = {
-	[SPEC_UPPER_TMPFS] = "tmpfs",
-	[SPEC_UPPER_KEPT] = "kept",
-};
-static_assert(ARRAY_SIZE(upper_words) == SPEC_UPPER_COUNT);
-static const struct row_choice upper_choice = CHOICE(upper_words, -1);
-
-static const char *const seccomp_words[SPEC_SECCOMP_COUNT] = {
-	[SPEC_SECCOMP_DEFAULT] = "default",
-	[SPEC_SECCOMP_STRICT] = "strict",
-	[SPEC_SECCOMP_NONE] = "none",
-};
-static const struct row_choice seccomp_choice = CHOICE(seccomp_words, SPEC_SECCOMP_FILE);
-
-static const char *const ids_words[SPEC_IDS_COUNT] = {
-	[SPEC_IDS_AUTO] = "auto",
-	[SPEC_IDS_NONE] = "none",
-};
-static const struct row_choice ids_choice = CHOICE(ids_words, -1);
-
-static const char *const network_words[] = {
-	[SPEC_NETWORK_NONE] = "none",
-	[SPEC_NETWORK_PRIVATE] = "private",
-	[SPEC_NETWORK_HOST] = "host",
-};
-static_assert(ARRAY_SIZE(network_words) == SPEC_NETWORK_COUNT);
-static const struct row_choice network_choice = CHOICE(network_words, -1);
-
-static const char *const restart_words[] = {
-	[SPEC_RESTART_NO] = "no",
-	[SPEC_RESTART_ON_FAILURE] = "on-failure",
-	[SPEC_RESTART_ALWAYS] = "always",
-};
-static_assert(ARRAY_SIZE(restart_words) == SPEC_RESTART_COUNT);
-static const struct row_choice restart_choice = CHOICE(restart_words, -1);
-
-static const char *const unhealthy_words[] = {
-	[SPEC_UNHEALTHY_RESTART] = "restart",
-	[SPEC_UNHEALTHY_STOP] = "stop",
-	[SPEC_UNHEALTHY_NONE] = "none",
-};
-static_assert(ARRAY_SIZE(unhealthy_words) == SPEC_UNHEALTHY_COUNT);
-static const struct row_choice unhealthy_choice = CHOICE(unhealthy_words, -1);
-
-/* Only for "did you mean": tcp: and exec: are followed by something. */
-static const char *const ready_words[] = { "started", "notify", "tcp:PORT", "exec:COMMAND" };
-static const struct row_choice ready_choice = CHOICE(ready_words, -1);
-static const char *const health_words[] = { "none", "tcp:PORT", "exec:COMMAND" };
-static const struct row_choice health_choice = CHOICE(health_words, -1);
 
 /* The rows of a section stand together; the order is that of files and of the manual. */
 static const struct row rows[] = {
@@ -142,7 +71,7 @@ static const struct row rows[] = {
 	{
 		.section = "context",
 		.name = "init",
-		WORD_OR_PATH(context.init, enum spec_init, context.init_path, init_choice),
+		WORD_OR_PATH(context.init, enum spec_init, context.init_path, choice_init),
 		.fallback = "fake",
 		.allowed = "fake, none or the absolute PATH of a program in the view",
 		.help = "Process 1: a small reaper that starts the command (fake), the command "
@@ -200,7 +129,7 @@ static const struct row rows[] = {
 		.name = "ready",
 		.type = &row_ready,
 		.at = { ROW_FIELD(context.ready, struct spec_probe) },
-		.choice = &ready_choice,
+		.choice = &choice_ready,
 		.fallback = "started",
 		.allowed = "started, notify, tcp:PORT or exec:COMMAND",
 		.help = "When the context counts as ready, which is what start waits for: as soon "
@@ -222,7 +151,7 @@ static const struct row rows[] = {
 	{
 		.section = "context",
 		.name = "restart",
-		WORD(context.restart, enum spec_restart, restart_choice),
+		WORD(context.restart, enum spec_restart, choice_restart),
 		.live = true,
 		.fallback = "no",
 		.allowed = "no, on-failure, always",
@@ -278,13 +207,13 @@ static const struct row rows[] = {
 		.name = "health",
 		.type = &row_health,
 		.at = { ROW_FIELD(context.health, struct spec_probe) },
-		.choice = &health_choice,
+		.choice = &choice_health,
 		.min = SECOND / 10,
 		.max = 24 * HOUR,
 		.live = true,
 		.fallback = "none",
-		.allowed = "none, tcp:PORT or exec:COMMAND, each with every DURATION (10s when left "
-			   "out), 100ms..24h",
+		.allowed = "none, tcp:PORT or exec:COMMAND, each with every DURATION (10s when "
+			   "left out), 100ms..24h",
 		.help = "How it is found out again and again whether the context, once ready, does "
 			"its work: as for ready.",
 	},
@@ -313,7 +242,7 @@ static const struct row rows[] = {
 	{
 		.section = "context",
 		.name = "on-unhealthy",
-		WORD(context.on_unhealthy, enum spec_unhealthy, unhealthy_choice),
+		WORD(context.on_unhealthy, enum spec_unhealthy, choice_unhealthy),
 		.live = true,
 		.fallback = "restart",
 		.allowed = "restart, stop, none",
@@ -324,7 +253,7 @@ static const struct row rows[] = {
 	{
 		.section = "files",
 		.name = "root",
-		WORD_OR_PATH(files.root, enum spec_root, files.root_path, root_choice),
+		WORD_OR_PATH(files.root, enum spec_root, files.root_path, choice_root),
 		.fallback = "host",
 		.allowed = "host or the absolute path of a DIRECTORY",
 		.help = "What the context sees as /: this host's own tree with its secrets "
@@ -333,7 +262,7 @@ static const struct row rows[] = {
 	{
 		.section = "files",
 		.name = "mode",
-		WORD(files.mode, enum spec_mode, mode_choice),
+		WORD(files.mode, enum spec_mode, choice_mode),
 		.fallback = "cow",
 		.allowed = "cow, read-only, read-write",
 		.help = "Whether writes go to a layer of the context's own (cow), are refused, or "
@@ -345,7 +274,7 @@ static const struct row rows[] = {
 		.type = &row_upper,
 		.at = { ROW_FIELD(files.upper, enum spec_upper),
 			ROW_FIELD(files.upper_bytes, uint64_t) },
-		.choice = &upper_choice,
+		.choice = &choice_upper,
 		.min = MIB,
 		.max = 16 * TIB,
 		.fallback = "tmpfs:256M",
@@ -431,7 +360,7 @@ static const struct row rows[] = {
 		.section = "process",
 		.name = "seccomp",
 		WORD_OR_PATH(process.seccomp, enum spec_seccomp, process.seccomp_file,
-			     seccomp_choice),
+			     choice_seccomp),
 		.fallback = "default",
 		.allowed = "default, strict, none or the absolute path of a FILE",
 		.help = "Which system calls are let through.",
@@ -453,7 +382,7 @@ static const struct row rows[] = {
 		.at = { ROW_FIELD(process.ids, enum spec_ids),
 			ROW_FIELD(process.ids_first, uint32_t),
 			ROW_FIELD(process.ids_count, uint32_t) },
-		.choice = &ids_choice,
+		.choice = &choice_ids,
 		.fallback = "auto",
 		.allowed = "auto, none or FIRST:COUNT, from 1 to 4294967294",
 		.help = "The host's user and group ids that stand behind 0 and up inside: a range "
@@ -569,7 +498,7 @@ static const struct row rows[] = {
 	{
 		.section = "network",
 		.name = "mode",
-		WORD(network.mode, enum spec_network, network_choice),
+		WORD(network.mode, enum spec_network, choice_network),
 		.fallback = "none",
 		.allowed = "none, private, host",
 		.help = "The network seen: none or private (a stack of its own that has loopback "

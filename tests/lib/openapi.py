@@ -154,6 +154,8 @@ def walk():
     step("declare", 413, body="[" * (1 << 20) + " " * 10)
     step("start", 200, **box)
     step("start", 409, **box)
+    step("stop", 200, **box)
+    step("start", 200, query="?no-wait", **box)
     step("start", 400, name="faulty")
     step("declare", 201, body={"name": "broken", "context": {"command": ["/no/such/program"]}})
     step("start", 500, name="broken")

@@ -178,6 +178,13 @@ def walk():
     step("logs", 200, query="?lines=1", **box)
     step("events", 200)
     step("events", 200, query="?after=1")
+    step("events", 200, query="?last=3&context=box&context=job&kind=started&since=1")
+    step("why", 200, **box)
+    step("why", 200, name="broken")
+    step("why", 200, name="faulty")
+    step("wait", 200, query="?event=ready", **box)
+    step("wait", 200, query="?event=started&after=1", **box)
+    step("wait", 409, query="?event=ready&after=1", name="broken")
 
     upgrade = {"Connection": "Upgrade", "Upgrade": "ward"}
     step("exec", 101, body={"command": ["true"]}, headers=upgrade, **box)
@@ -201,19 +208,19 @@ def walk():
     step("check", 200, body={"ini": "[context]\ncommand = true\n"})
     step("check", 400, body={"ini": "[cpu]\nshare = 0\n"})
 
-    step("freeze", 204, **box)
-    step("thaw", 204, **box)
+    step("freeze", 200, **box)
+    step("thaw", 200, **box)
     step("freeze", 409, name="sleeper")
     step("thaw", 409, name="sleeper")
     step("kill", 400, body={"signal": "BANG"}, **box)
     step("kill", 409, name="sleeper")
     step("delete", 409, **box)
-    step("kill", 204, body={"signal": "KILL"}, **box)
+    step("kill", 200, body={"signal": "KILL"}, **box)
     step("wait", 200, **box)
     step("stop", 400, body={"timeout_us": -1}, **box)
     step("stop", 200, **box)
     step("stop", 200, body={"timeout_us": 100000}, name="job")
-    step("delete", 204, **box)
+    step("delete", 200, **box)
 
 
 walk()

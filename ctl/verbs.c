@@ -57,9 +57,11 @@ const struct verb verbs_table[] = {
 	  "to the command; with --processes to every process. KILL always goes to every "
 	  "process.\n\n"
 	  "  wardctl kill -s HUP web" },
-	{ "freeze", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_freeze, "suspend every process of contexts",
+	{ "freeze", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_freeze,
+	  "suspend every process of contexts",
 	  "The processes get no CPU until thaw. They keep their memory and connections." },
-	{ "thaw", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_thaw, "let frozen contexts go on", "" },
+	{ "thaw", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_thaw, "let frozen contexts go on",
+	  "" },
 	{ "status", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_status,
 	  "say whether contexts run",
 	  "One line each. The exit status is 0 when all of them run (a frozen one does), 3 when "

@@ -49,8 +49,9 @@ static int understand(struct waiting *w, struct buf *query)
 	}
 	if (args_has(a, OPT_TIMEOUT)) {
 		if (units_parse_duration(a->value[OPT_TIMEOUT], &n) < 0 || n > INT64_MAX / 4)
-			return ctl_usage(w->c, "--timeout \"%.64s\" is no duration; write 500ms, "
-					       "10s, 2m",
+			return ctl_usage(w->c,
+					 "--timeout \"%.64s\" is no duration; write 500ms, "
+					 "10s, 2m",
 					 a->value[OPT_TIMEOUT]);
 		w->deadline_us = when_now() + n;
 	}

@@ -128,7 +128,8 @@ static void tell_end(struct buf *out, const json_t *o)
 		add_ago(&b, number(event, "time"));
 		buf_printf(&b, ", event %" PRIu64 ")", number(event, "seq"));
 	}
-	line(out, js_is(o, "state", "stopped") || js_is(o, "state", "gone") ? "ended" : "last end", &b);
+	line(out, js_is(o, "state", "stopped") || js_is(o, "state", "gone") ? "ended" : "last end",
+	     &b);
 }
 
 static void tell_oom(struct buf *out, const json_t *o)
@@ -201,8 +202,8 @@ static void tell_pressure(struct buf *out, const json_t *o)
 	json_t *v;
 
 	json_object_foreach (json_object_get(o, "pressure"), key, v) {
-		double some = json_number_value(
-			json_object_get(json_object_get(v, "some"), "avg10"));
+		double some =
+			json_number_value(json_object_get(json_object_get(v, "some"), "avg10"));
 
 		of = js_text(v, "of");
 		buf_printf(&b, "%s%s %.1f%%", b.len ? ", " : "", key, some);

@@ -24,9 +24,12 @@ static int parse_clock(const char *text, uint64_t *ret_us)
 		const char *format;
 		bool date;
 	} forms[] = {
-		{ "%Y-%m-%d %H:%M:%S", true }, { "%Y-%m-%dT%H:%M:%S", true },
-		{ "%Y-%m-%d %H:%M", true },    { "%Y-%m-%dT%H:%M", true },
-		{ "%Y-%m-%d", true },	       { "%H:%M:%S", false },
+		{ "%Y-%m-%d %H:%M:%S", true },
+		{ "%Y-%m-%dT%H:%M:%S", true },
+		{ "%Y-%m-%d %H:%M", true },
+		{ "%Y-%m-%dT%H:%M", true },
+		{ "%Y-%m-%d", true },
+		{ "%H:%M:%S", false },
 		{ "%H:%M", false },
 	};
 	time_t now = (time_t) (when_now() / 1000000), t;

@@ -8,7 +8,7 @@
  *   change.c    set                               life.c      what each state permits
  *   logs.c      logs stay within bounds           service.h   readiness, health, restarts
  *   owner.c     who besides root may ask          tell.c      events told once, after any death
- *   why.c       explains a state                  watch_limits.c  throttling, limits that are hit */
+ *   why.c       explains a state                  watch_limits.c  throttled, limits hit */
 #pragma once
 
 #include <sys/queue.h>

@@ -99,8 +99,7 @@ static void add_detail(struct buf *b, const json_t *detail)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *) detail, key, v)
-	{
+	json_object_foreach ((json_t *) detail, key, v) {
 		_cleanup_free_ char *text = json_dumps(v, JSON_ENCODE_ANY);
 		json_t *k = json_string(key);
 		_cleanup_free_ char *name = k ? json_dumps(k, JSON_ENCODE_ANY) : NULL;
@@ -224,7 +223,8 @@ static void make_room(struct events *e, size_t at, size_t len)
 	while (e->first <= e->last) {
 		const struct place *p = place_of(e, e->first);
 
-		if (e->last - e->first + 1 < EVENTS_MAX && (p->at >= at + len || p->at + p->len <= at))
+		if (e->last - e->first + 1 < EVENTS_MAX &&
+		    (p->at >= at + len || p->at + p->len <= at))
 			break;
 		e->first++;
 	}

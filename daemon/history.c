@@ -66,7 +66,8 @@ static int state_open(struct history *h)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	h->state_fd = sys(openat(h->dirfd, "state", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+	h->state_fd =
+		sys(openat(h->dirfd, "state", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
 	return h->state_fd < 0 ? h->state_fd : sys(fcntl(h->state_fd, F_SETLK, &lock));
 }
 
@@ -255,8 +256,10 @@ int history_open(const struct history_config *config, struct history **ret, stru
 	h->dirfd = dir_make_open(config->directory, 0700);
 	r = h->dirfd < 0 ? h->dirfd : state_open(h);
 	if (r == -EAGAIN || r == -EACCES)
-		(void) err_set(e, r, "%s belongs to another wardd that runs: give each a "
-			       "--state-dir of its own", config->directory);
+		(void) err_set(e, r,
+			       "%s belongs to another wardd that runs: give each a "
+			       "--state-dir of its own",
+			       config->directory);
 	else if (r < 0)
 		(void) err_set_errno(e, r, "opening %s", config->directory);
 	else

@@ -1,5 +1,5 @@
-/* Events to the system's journal, where there is one: a reader of events like any other, so a journal
- * that is slow or gone holds nothing up. */
+/* Events to the system's journal, where there is one: a reader of events like any other, so that a
+ * journal that is slow or gone holds nothing up. */
 #pragma once
 
 #include <systemd/sd-event.h>

@@ -272,7 +272,7 @@ static void started(struct context *c)
 	free(p);
 	launch_free(TAKE_PTR(c->launch));
 	(void) fault_point("launch-started");
-	tell_fact(c, EVENT_STARTED, NULL); /* before a client: a new daemon keeps what it finds so */
+	tell_fact(c, EVENT_STARTED, NULL); /* first: a new daemon keeps what it finds so */
 	context_enter(c, LIFE_STARTED);
 	r = ending_watch(c);
 	if (r < 0) { /* cannot be supervised: better not at all */

@@ -78,7 +78,8 @@ static int open_events(struct manager *m, const struct manager_config *config, s
 		history_close(history);
 		return err_set_errno(e, r, "making the event ring");
 	}
-	if (config->journal && journald_new(m->events, m->loop, config->journal, &m->journald, e) < 0) {
+	if (config->journal &&
+	    journald_new(m->events, m->loop, config->journal, &m->journald, e) < 0) {
 		log_warning("%s", e->text);
 		*e = (struct err){};
 	}

@@ -80,7 +80,7 @@ bool context_is_running(const struct context *c);
 json_t *context_processes(struct manager *m, struct context *c, struct err *e);
 /** Opens the context's log for reading. @return descriptor or -errno (-ENOENT: nothing yet). */
 int context_log_open(struct manager *m, struct context *c);
-/** Why it is in the state it is in, from what is read back: see docs/api.md. New reference or NULL. */
+/** Why it is in the state it is in, from what is read back: see docs/api.md. New reference, NULL. */
 json_t *context_why(struct manager *m, struct context *c);
 /** The same of a name that is no context but was one: NULL when no event tells of it. */
 json_t *manager_why_gone(struct manager *m, const char *name);

@@ -54,7 +54,7 @@ static bool unwanted(const struct journal_record *record)
 	       json_is_true(json_object_get(record->head, "attached"));
 }
 
-/* Ended, or cut off while it was starting: its slot is left to the sweep, and can still be asked. */
+/* Ended, or cut off while it was starting: its slot is left to the sweep; it can still be asked. */
 static void record_end(struct context *c, const struct journal_record *record)
 {
 	struct exit_info *x = &c->exit;

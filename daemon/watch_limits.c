@@ -79,8 +79,7 @@ static void tell_throttled(struct limit_watch *w, const struct sched_throttle *t
 			    units_print_cpu(c->active->cpu.limit_millicpu, limit), "periods",
 			    (json_int_t) (t->periods - w->last.periods), "throttled_periods",
 			    (json_int_t) (t->throttled_periods - w->last.throttled_periods),
-			    "throttled_us",
-			    (json_int_t) (t->throttled_us - w->last.throttled_us)));
+			    "throttled_us", (json_int_t) (t->throttled_us - w->last.throttled_us)));
 	note_flip(w);
 }
 
@@ -213,7 +212,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 
 	(void) now;
 	l->tick++;
-	LIST_FOREACH(w, &l->list, link) {
+	LIST_FOREACH (w, &l->list, link) {
 		look(w, (l->tick + w->context->slot) % COLD_EVERY == 0);
 	}
 	(void) sd_event_source_set_time_relative(source, TICK_US);

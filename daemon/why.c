@@ -254,9 +254,10 @@ static json_t *devices(struct context *c)
 	(void) snprintf(path, sizeof(path), "%c %u:%u", d.type, d.major, d.minor);
 	set(o, "device", json_string(path));
 	set(o, "name", name ? json_string(name + 1) : json_null());
-	set(o, "access", json_string(d.mknod   ? "mknod"
-				     : d.write ? d.read ? "read and write" : "write"
-					       : "read"));
+	set(o, "access",
+	    json_string(d.mknod	  ? "mknod"
+			: d.write ? d.read ? "read and write" : "write"
+				  : "read"));
 	return o;
 }
 

@@ -72,10 +72,10 @@ static bool read_stall(const char *text, const char *kind, struct sched_stall *r
 	const char *line = strstr(text, kind);
 	unsigned whole[3], part[3];
 
-	if (!line || sscanf(line + strlen(kind),
-			    " avg10=%u.%u avg60=%u.%u avg300=%u.%u total=%" SCNu64, &whole[0],
-			    &part[0], &whole[1], &part[1], &whole[2], &part[2],
-			    &ret->total_us) != 7)
+	if (!line ||
+	    sscanf(line + strlen(kind), " avg10=%u.%u avg60=%u.%u avg300=%u.%u total=%" SCNu64,
+		   &whole[0], &part[0], &whole[1], &part[1], &whole[2], &part[2],
+		   &ret->total_us) != 7)
 		return false;
 	ret->avg10 = whole[0] * 100 + part[0];
 	ret->avg60 = whole[1] * 100 + part[1];

@@ -174,7 +174,8 @@ static struct wait *wait_new(struct http_request *r, const struct context *c)
 	w->request = r;
 	w->api = a;
 	w->names[0] = r->name;
-	w->filter = (struct event_filter){ .contexts = w->names, .context_count = 1,
+	w->filter = (struct event_filter){ .contexts = w->names,
+					   .context_count = 1,
 					   .kinds = w->kinds };
 	w->cursor.seq = r->query.given & REQUEST_QUERY_AFTER ? r->query.after : events_last(events);
 	w->gone = !c;

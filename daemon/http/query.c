@@ -65,8 +65,7 @@ static int take_number(const struct parameter *p, const char *value, void *field
 {
 	uint64_t v = 1;
 
-	if (!(p->value == VALUE_FLAG && !value) &&
-	    units_parse_u64(value ?: "", 0, p->max, &v) < 0)
+	if (!(p->value == VALUE_FLAG && !value) && units_parse_u64(value ?: "", 0, p->max, &v) < 0)
 		return err_set(e, -EINVAL, "?%s: a number from 0 to %llu is expected", p->name,
 			       (unsigned long long) p->max);
 	*(uint64_t *) field = v;

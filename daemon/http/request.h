@@ -112,6 +112,7 @@ struct request_query {
 	unsigned given; /* bits of enum request_query_bit */
 };
 
-/** Takes one parameter. @value may be NULL ("?follow"); words are borrowed. @return 0 or -EINVAL. */
+/** Takes one parameter. @value may be NULL ("?follow"); words are borrowed.
+ * @return 0 or -EINVAL. */
 [[nodiscard]] int request_query_add(struct request_query *q, unsigned allowed, const char *name,
 				    const char *value, struct err *e);

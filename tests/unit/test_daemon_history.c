@@ -57,10 +57,11 @@ static void append(struct history *h, uint64_t from, uint64_t to)
 {
 	for (uint64_t n = from; n <= to; n++) {
 		char line[128];
-		int len = snprintf(line, sizeof(line),
-				   "{\"seq\": %llu, \"time\": 5, \"kind\": \"started\", "
-				   "\"context\": \"web\", \"pid\": %llu}\n",
-				   (unsigned long long) n, (unsigned long long) (n * 7919 % 100000));
+		int len =
+			snprintf(line, sizeof(line),
+				 "{\"seq\": %llu, \"time\": 5, \"kind\": \"started\", "
+				 "\"context\": \"web\", \"pid\": %llu}\n",
+				 (unsigned long long) n, (unsigned long long) (n * 7919 % 100000));
 
 		assert_int_equal(history_append(h, n, line, (size_t) len), 0);
 	}
@@ -290,6 +291,7 @@ static void doubt_makes_numbers_jump(void **state)
 
 static void a_full_disk_loses_lines_but_no_number(void **state)
 {
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct rlimit full = { 660, RLIM_INFINITY }, before;
 	struct history *h = reopen();
 	char line[] = "{\"seq\": 11, \"time\": 5, \"kind\": \"started\"}\n";
@@ -299,7 +301,7 @@ static void a_full_disk_loses_lines_but_no_number(void **state)
 	append(h, 1, 8); /* some 600 bytes */
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	full.rlim_max = before.rlim_max;
-	(void) signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(sigaction(SIGXFSZ, &ignore, NULL), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0); /* a short write, then EFBIG */
 	assert_int_equal(history_append(h, 9, line, strlen(line)), 0);
 	assert_true(history_append(h, 10, line, strlen(line)) < 0);

@@ -72,7 +72,8 @@ static void an_event_is_an_entry(void **state)
 	assert_true(n > 0);
 	text[n] = '\0';
 	assert_non_null(strstr(text, "MESSAGE=web: oom\nPRIORITY=6\n"));
-	assert_non_null(strstr(text, "\nWARD_SEQ=2\nWARD_KIND=oom\nWARD_CONTEXT=web\nWARD_EVENT={"));
+	assert_non_null(
+		strstr(text, "\nWARD_SEQ=2\nWARD_KIND=oom\nWARD_CONTEXT=web\nWARD_EVENT={"));
 	assert_non_null(strstr(text, "a\\nb\"}\n"));
 	assert_int_equal(text[n - 1], '\n');
 	journald_free(j);

@@ -243,6 +243,29 @@ static void parameters_are_what_the_route_allows(void **state)
 	assert_int_equal(request_query_add(&q, allowed, "", "1", &e), -EINVAL);
 }
 
+static void words_repeat_within_bounds(void **state)
+{
+	const unsigned allowed = REQUEST_QUERY_CONTEXT | REQUEST_QUERY_KIND | REQUEST_QUERY_EVENT;
+	struct request_query q = {};
+	struct err e = {};
+
+	(void) state;
+	for (int i = 0; i < REQUEST_WORDS_MAX; i++)
+		assert_int_equal(request_query_add(&q, allowed, "context", "web.1", &e), 0);
+	assert_int_equal(request_query_add(&q, allowed, "context", "one-more", &e), -EINVAL);
+	assert_int_equal(q.contexts.count, REQUEST_WORDS_MAX);
+	assert_int_equal(request_query_add(&q, allowed, "kind", "gave-up", &e), 0);
+	assert_string_equal(q.kinds.items[0], "gave-up");
+	assert_int_equal(request_query_add(&q, allowed, "kind", NULL, &e), -EINVAL);
+	assert_int_equal(request_query_add(&q, allowed, "kind", "", &e), -EINVAL);
+	assert_int_equal(request_query_add(&q, allowed, "kind", "a\"b", &e), -EINVAL);
+	assert_int_equal(request_query_add(&q, allowed, "event", "exit", &e), 0);
+	assert_int_equal(request_query_add(&q, allowed, "event", "exit", &e), -EINVAL);
+	assert_string_equal(q.event, "exit");
+	q = (struct request_query){};
+	assert_int_equal(request_query_add(&q, allowed, "context", "../x", &e), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_patch_is_strings),
 		cmocka_unit_test(lines_are_streams_or_signals),
 		cmocka_unit_test(parameters_are_what_the_route_allows),
+		cmocka_unit_test(words_repeat_within_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

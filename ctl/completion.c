@@ -26,12 +26,12 @@ static void add_kinds(struct buf *b, const char *pattern)
 	}
 }
 
-static void add_option_names(struct buf *b, uint32_t mask)
+static void add_option_names(struct buf *b, uint64_t mask)
 {
 	bool first = true;
 
 	for (size_t i = 0; i < OPT_COUNT; i++) {
-		if (!(mask & (UINT32_C(1) << i)))
+		if (!(mask & (UINT64_C(1) << i)))
 			continue;
 		buf_printf(b, "%s--%s", first ? "" : " ", options_table[i].name);
 		first = false;
@@ -223,7 +223,7 @@ static void fish_verb(struct buf *b, const struct verb *v)
 	buf_puts(b, "\n");
 	snprintf(condition, sizeof(condition), " -n '__fish_seen_subcommand_from %s'", v->name);
 	for (size_t i = 0; i < OPT_COUNT; i++)
-		if (v->options & (UINT32_C(1) << i))
+		if (v->options & (UINT64_C(1) << i))
 			fish_option(b, condition, &options_table[i]);
 	add_kinds(&kinds, v->operands);
 	if (kinds.data && !strncmp(kinds.data, "NAME", 4))
@@ -249,7 +249,7 @@ static void write_fish(struct buf *b)
 		if (shown(&verbs_table[i]))
 			fish_verb(b, &verbs_table[i]);
 	for (size_t i = 0; i < OPT_COUNT; i++)
-		if (OPT_GLOBAL & (UINT32_C(1) << i))
+		if (OPT_GLOBAL & (UINT64_C(1) << i))
 			fish_option(b, "", &options_table[i]);
 }
 

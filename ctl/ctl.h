@@ -20,6 +20,7 @@ enum ctl_exit {
 	CTL_FAILED = 1,
 	CTL_USAGE = 2,
 	CTL_NOT_RUNNING = 3,
+	CTL_TIMED_OUT = 124, /* wait: as timeout(1) */
 	CTL_WARD_FAILED = 125 /* run and exec: it was not the command that failed */
 };
 

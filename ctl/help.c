@@ -29,10 +29,10 @@ static void add_option(struct buf *b, const struct option *o)
 	buf_done(&text);
 }
 
-static void add_options(struct buf *b, uint32_t mask)
+static void add_options(struct buf *b, uint64_t mask)
 {
 	for (size_t i = 0; i < OPT_COUNT; i++)
-		if (mask & (UINT32_C(1) << i))
+		if (mask & (UINT64_C(1) << i))
 			add_option(b, &options_table[i]);
 }
 

@@ -29,7 +29,11 @@ bool js_is(const json_t *object, const char *key, const char *text)
 
 bool js_ending(const json_t *summary, struct buf *out)
 {
-	const json_t *end = json_object_get(summary, "exit");
+	return js_exit(json_object_get(summary, "exit"), out);
+}
+
+bool js_exit(const json_t *end, struct buf *out)
+{
 	uint64_t n;
 
 	if (!json_is_object(end))

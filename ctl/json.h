@@ -19,3 +19,5 @@ bool js_is(const json_t *object, const char *key, const char *text);
 bool js_service(const json_t *summary, const char *before, struct buf *out);
 /** How a context ended: "status 3", "signal KILL: out of memory". @return false: it did not. */
 bool js_ending(const json_t *summary, struct buf *out);
+/** The same of the "exit" itself. */
+bool js_exit(const json_t *end, struct buf *out);

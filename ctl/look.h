@@ -15,6 +15,11 @@ int look_print(const struct ctl *c, struct table *t);
  * the error told. */
 json_t *look_get(const struct ctl *c, const char *path, const char *name, int *ret_status);
 
+/** "web: running, process 4711, for 2s" as a line, made harmless. */
+void look_state_line(struct buf *b, const char *name, const json_t *summary);
+/** "17 2026-11-21 10:04:05 started web pid=4711" of an event, as it came. */
+void look_event_text(struct buf *b, const json_t *event);
+
 /** The next cell from a number of the object: "-" when it is null or not there. */
 void look_add_bytes(struct table *t, const json_t *o, const char *key);
 void look_add_number(struct table *t, const json_t *o, const char *key);

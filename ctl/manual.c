@@ -107,12 +107,12 @@ static void add_paragraphs(struct buf *b, const char *s)
 		buf_puts(b, ".fi\n.RE\n");
 }
 
-static void add_options(struct buf *b, uint32_t mask)
+static void add_options(struct buf *b, uint64_t mask)
 {
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		const struct option *o = &options_table[i];
 
-		if (!(mask & (UINT32_C(1) << i)))
+		if (!(mask & (UINT64_C(1) << i)))
 			continue;
 		buf_puts(b, ".TP\n\\fB");
 		if (o->letter)

@@ -14,7 +14,7 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_JSON] = { "json", 0, NULL, "print JSON", false },
 	[OPT_QUIET] = { "quiet", 'q', NULL, "print less: names only, or nothing", false },
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on with what comes", false },
-	[OPT_LINES] = { "lines", 'n', "N", "begin with the last N lines", false },
+	[OPT_LINES] = { "lines", 'n', "N", "begin with the last N lines or events", false },
 	[OPT_AFTER] = { "after", 0, "SEQ", "begin after the event with this number", false },
 	[OPT_NAME] = { "name", 0, "NAME", "the context's name", false },
 	[OPT_FILE] = { "file", 0, "FILE", "take the spec from an INI file", false },
@@ -38,7 +38,8 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_PROCESSES] = { "processes", 0, NULL,
 			    "signal every process of the context, not only its first", false },
 	[OPT_TIMEOUT] = { "timeout", 0, "DURATION",
-			  "wait so long before the next signal of the stop sequence, such as 3s",
+			  "wait so long and no longer, such as 3s; stop: before the next signal "
+			  "of its sequence",
 			  false },
 	[OPT_RUNTIME] = { "runtime", 0, NULL, "do not write the change to the context's file",
 			  false },
@@ -46,6 +47,13 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_REPLACE] = { "replace", 0, NULL, "overwrite a context of the same name", false },
 	[OPT_NO_WAIT] = { "no-wait", 0, NULL, "return as soon as the commands run, ready or not",
 			  false },
+	[OPT_CONTEXT] = { "context", 'c', "NAME", "only of this context; may be repeated", true },
+	[OPT_KIND] = { "kind", 'k', "KIND", "only of this kind; may be repeated", true },
+	[OPT_SINCE] = { "since", 0, "TIME",
+			"begin there: 10m (ago), 10:04, \"2026-11-21 10:04\", @SECONDS", false },
+	[OPT_READY] = { "ready", 0, NULL, "until it is ready for its work", false },
+	[OPT_EXIT] = { "exit", 0, NULL, "until its command ends", false },
+	[OPT_EVENT] = { "event", 0, "KIND", "until there is an event of this kind", false },
 	[OPT_SOCKET] = { "socket", 0, "FILE",
 			 "the daemon's socket (else $WARD_SOCKET, else /run/ward/control.sock)",
 			 false },
@@ -100,7 +108,7 @@ static enum opt find_letter(char letter)
 /* Only options that repeat are kept in order: they take a value, so one word holds at most one. */
 static void store(struct args *a, enum opt o, const char *value)
 {
-	a->given |= UINT32_C(1) << o;
+	a->given |= UINT64_C(1) << o;
 	if (o == OPT_TTY)
 		a->given &= ~OPT(NO_TTY);
 	if (o == OPT_NO_TTY)
@@ -114,11 +122,11 @@ static void store(struct args *a, enum opt o, const char *value)
 static int parse_option(struct args *a, char **words, const char *shown, enum opt o,
 			const char *inline_value, struct err *e)
 {
-	uint32_t allowed = OPT_GLOBAL | (a->verb ? a->verb->options : 0);
+	uint64_t allowed = OPT_GLOBAL | (a->verb ? a->verb->options : 0);
 
 	if (o == OPT_COUNT)
 		return err_set(e, -EINVAL, "there is no option %s", shown);
-	if (!(allowed & (UINT32_C(1) << o))) {
+	if (!(allowed & (UINT64_C(1) << o))) {
 		if (!a->verb)
 			return err_set(e, -EINVAL, "option %s comes after the verb", shown);
 		return err_set(e, -EINVAL, "%s takes no option %s", a->verb->name, shown);

@@ -30,6 +30,12 @@ enum opt {
 	OPT_FULL,
 	OPT_REPLACE,
 	OPT_NO_WAIT,
+	OPT_CONTEXT,
+	OPT_KIND,
+	OPT_SINCE,
+	OPT_READY,
+	OPT_EXIT,
+	OPT_EVENT,
 	/* Global ones: every verb takes them. */
 	OPT_SOCKET,
 	OPT_NO_COLOR,
@@ -37,7 +43,7 @@ enum opt {
 	OPT_COUNT
 };
 
-#define OPT(x) (UINT32_C(1) << OPT_##x)
+#define OPT(x) (UINT64_C(1) << OPT_##x)
 #define OPT_GLOBAL (OPT(SOCKET) | OPT(NO_COLOR) | OPT(HELP))
 
 struct option {
@@ -61,7 +67,7 @@ struct option_given {
 /** Borrows argv throughout. */
 struct args {
 	const struct verb *verb;
-	uint32_t given; /* mask of OPT() */
+	uint64_t given; /* mask of OPT() */
 	const char *value[OPT_COUNT]; /* the last one given */
 	struct option_given *all; /* in the order given, for those that repeat */
 	size_t all_count;
@@ -84,5 +90,5 @@ void args_done(struct args *a);
 
 static inline bool args_has(const struct args *a, enum opt o)
 {
-	return a->given & (UINT32_C(1) << o);
+	return a->given & (UINT64_C(1) << o);
 }

@@ -36,36 +36,54 @@ const struct verb verbs_table[] = {
 	  "  wardctl run -- make check\n"
 	  "  tar c . | wardctl run --set memory.limit=256M -- tar x -C /tmp\n"
 	  "  wardctl run --detach --name job -- ./nightly.sh" },
-	{ "start", MANY, OPT(ALL) | OPT(NO_WAIT), VERB_LIFE, verb_start, "start contexts",
+	{ "start", MANY, OPT(ALL) | OPT(NO_WAIT) | OPT(JSON), VERB_LIFE, verb_start,
+	  "start contexts",
 	  "Starts declared contexts and waits until they are ready (key context.ready), or with "
 	  "--no-wait until their commands run. One that is not ready in time "
 	  "(context.ready-timeout) "
 	  "is stopped again. With --all: every context that is stopped; one that waits for its "
 	  "restart is started now." },
-	{ "stop", MANY, OPT(ALL) | OPT(TIMEOUT), VERB_LIFE, verb_stop, "stop contexts",
+	{ "stop", MANY, OPT(ALL) | OPT(TIMEOUT) | OPT(JSON), VERB_LIFE, verb_stop, "stop contexts",
 	  "Runs the stop sequence of each context (key context.stop) and waits until it is "
 	  "stopped; a restart that was pending is called off. "
 	  "Several contexts stop at the same time. A context that does not run is no error." },
 	{ "restart", MANY, OPT(TIMEOUT) | OPT(NO_WAIT), VERB_LIFE, verb_restart,
 	  "stop contexts, then start them",
 	  "Stops each context, if it runs, and starts it with its spec as it is declared now." },
-	{ "kill", MANY, OPT(ALL) | OPT(SIGNAL) | OPT(PROCESSES), VERB_LIFE, verb_kill,
+	{ "kill", MANY, OPT(ALL) | OPT(SIGNAL) | OPT(PROCESSES) | OPT(JSON), VERB_LIFE, verb_kill,
 	  "send a signal to contexts",
 	  "Sends a signal (TERM, or --signal) to the first process of each context, which passes "
 	  "it "
 	  "to the command; with --processes to every process. KILL always goes to every "
 	  "process.\n\n"
 	  "  wardctl kill -s HUP web" },
-	{ "freeze", MANY, OPT(ALL), VERB_LIFE, verb_freeze, "suspend every process of contexts",
+	{ "freeze", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_freeze, "suspend every process of contexts",
 	  "The processes get no CPU until thaw. They keep their memory and connections." },
-	{ "thaw", MANY, OPT(ALL), VERB_LIFE, verb_thaw, "let frozen contexts go on", "" },
+	{ "thaw", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_thaw, "let frozen contexts go on", "" },
 	{ "status", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_status,
 	  "say whether contexts run",
 	  "One line each. The exit status is 0 when all of them run (a frozen one does), 3 when "
 	  "one "
 	  "does not, 1 when one does not exist." },
-	{ "wait", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_wait, "wait until contexts stop",
-	  "Prints how each of them ended, in the order given." },
+	{ "wait", MANY,
+	  OPT(READY) | OPT(EXIT) | OPT(EVENT) | OPT(AFTER) | OPT(TIMEOUT) | OPT(JSON) | OPT(QUIET),
+	  VERB_LIFE, verb_wait, "wait until contexts stop, are ready, end, or something happens",
+	  "Without more said until they are stopped; prints how each of them ended, in the order "
+	  "given.\n\n"
+	  "With --ready until they are ready for their work (key context.ready; without that key "
+	  "until their command runs), which they may be already. With --exit until the command "
+	  "ends, also when it is then started again; a context that is stopped has ended. With "
+	  "--event until there is an event of that kind (\"events\" shows them).\n\n"
+	  "Every reply to something done has the number of the latest event so far (\"seq\", with "
+	  "--json). --after takes such a number: what happened since then counts, so nothing is "
+	  "missed between two calls, also when the daemon was restarted or the context is gone "
+	  "by now.\n\n"
+	  "The exit status is 0; 124 when --timeout passed; 3 when one ended before it was ready; "
+	  "with --exit it is that of the command (128+N when signal N ended it), of several the "
+	  "first that is not 0.\n\n"
+	  "  wardctl wait web --ready --timeout 30s\n"
+	  "  seq=$(wardctl start job --json | jq '.[0].seq')\n"
+	  "  wardctl wait job --exit --after $seq" },
 	{ "exec", "NAME -- COMMAND...",
 	  OPT(TTY) | OPT(NO_TTY) | OPT(USER) | OPT(DIRECTORY) | OPT(ENV), VERB_INSIDE, verb_exec,
 	  "run a command in a running context",
@@ -93,10 +111,19 @@ const struct verb verbs_table[] = {
 	{ "stats", "[NAME...]", OPT(JSON), VERB_LOOK, verb_stats, "print what contexts use",
 	  "CPU time, throttling, memory, processes and disk of the named contexts or of all that "
 	  "run. With --json: the exact numbers." },
-	{ "events", "", OPT(FOLLOW) | OPT(AFTER) | OPT(JSON), VERB_LOOK, verb_events,
-	  "print what happened",
-	  "Events are numbered, and the last few thousand are kept: --after resumes where one "
-	  "stopped reading. With --json each is a JSON object on a line of its own." },
+	{ "events", "",
+	  OPT(FOLLOW) | OPT(AFTER) | OPT(SINCE) | OPT(LINES) | OPT(CONTEXT) | OPT(KIND) | OPT(JSON),
+	  VERB_LOOK, verb_events, "print what happened",
+	  "Events are numbered, and kept on disk within a bound (wardd --history): --after resumes "
+	  "where one stopped reading, also over restarts of the daemon. Numbers are never used "
+	  "twice; those that are no longer kept are told as \"lost\". With --json each event is a "
+	  "JSON object on a line of its own.\n\n"
+	  "  wardctl events -f -n 10\n"
+	  "  wardctl events -c web -k exited -k oom --since 1h" },
+	{ "why", "NAME", OPT(JSON), VERB_LOOK, verb_why, "explain the state of a context",
+	  "What it is doing and since when, how it ended the last time and why, what it waits for, "
+	  "what of its file is not in force, where it is held back (CPU quota, pressure, limits "
+	  "of memory and processes), and what was denied to it, all read back from the host." },
 	{ "plan", "[NAME]", OPT(FILE) | OPT(SET), VERB_LOOK, verb_plan,
 	  "print the steps that a start would take",
 	  "Of a declared context, or of a file; --set tries a change. Nothing is done." },

@@ -15,7 +15,7 @@ struct verb {
 	/* Words in order: NAME a context, KEY, KEY=VALUE, FILE, SHELL, VERB; [x] may be left out,
 	 * x... may repeat; what follows "--" or "[--" is a command. */
 	const char *operands;
-	uint32_t options; /* mask of OPT() */
+	uint64_t options; /* mask of OPT() */
 	enum verb_family family;
 	int (*run)(const struct ctl *c); /* @return the exit status */
 	const char *brief; /* one line, no full stop */
@@ -39,8 +39,12 @@ int verb_restart(const struct ctl *c);
 int verb_kill(const struct ctl *c);
 int verb_freeze(const struct ctl *c);
 int verb_thaw(const struct ctl *c);
-int verb_wait(const struct ctl *c);
 int verb_status(const struct ctl *c);
+
+/** Letters of a kind of event. */
+#define KIND_LETTERS "abcdefghijklmnopqrstuvwxyz-"
+int verb_wait(const struct ctl *c); /* verbs_wait.c */
+int verb_why(const struct ctl *c); /* verbs_why.c */
 
 int verb_run(const struct ctl *c); /* verbs_run.c */
 int verb_exec(const struct ctl *c);

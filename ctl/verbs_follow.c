@@ -2,15 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/units.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
+#include "ctl/look.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
+#include "ctl/when.h"
 
 #define EVENT_LINE_MAX (64u << 10)
 
@@ -59,27 +60,33 @@ static void add_detail(struct buf *b, const char *key, const json_t *value)
 	free(text);
 }
 
-/* "17 2026-11-21 10:04:05 started web pid=4711" */
+void look_event_text(struct buf *b, const json_t *o)
+{
+	const char *context = js_text(o, "context");
+	char when[WHEN_TEXT_MAX];
+	uint64_t us = 0, seq = 0, until = 0;
+	const json_t *value;
+	const char *key;
+
+	if (js_is(o, "kind", "lost") && js_number(o, "after", &seq) &&
+	    js_number(o, "until", &until)) {
+		buf_printf(b, "%llu-%llu lost: no longer kept", (unsigned long long) seq + 1,
+			   (unsigned long long) until);
+		return;
+	}
+	js_number(o, "seq", &seq);
+	js_number(o, "time", &us);
+	buf_printf(b, "%llu %s %s %s", (unsigned long long) seq, when_print(us, when),
+		   js_text(o, "kind"), *context ? context : "-");
+	json_object_foreach ((json_t *) o, key, value)
+		add_detail(b, key, value);
+}
+
 static void tell_event(struct buf *out, const json_t *o)
 {
 	struct buf b = { 0 };
-	char when[32] = "-";
-	uint64_t us, seq = 0;
-	const json_t *value;
-	const char *key;
-	struct tm tm;
-	time_t s;
 
-	js_number(o, "seq", &seq);
-	if (js_number(o, "time", &us)) {
-		s = (time_t) (us / 1000000);
-		if (localtime_r(&s, &tm))
-			strftime(when, sizeof(when), "%F %T", &tm);
-	}
-	buf_printf(&b, "%llu %s %s %s", (unsigned long long) seq, when, js_text(o, "kind"),
-		   *js_text(o, "context") ? js_text(o, "context") : "-");
-	json_object_foreach ((json_t *) o, key, value)
-		add_detail(&b, key, value);
+	look_event_text(&b, o);
 	text_clean(out, b.data ? b.data : "", b.len, false);
 	buf_puts(out, "\n");
 	buf_done(&b);
@@ -192,15 +199,63 @@ int verb_logs(const struct ctl *c)
 	return r < 0 ? ctl_error(c, name, &e) : follow(c, path, name, take_log);
 }
 
+/* Words of an option that repeats, each checked. @return 0 or -EINVAL, told. */
+static int query_words(const struct ctl *c, enum opt opt, const char *key, struct buf *query)
+{
+	for (size_t i = 0; i < c->args.all_count; i++) {
+		const char *word = c->args.all[i].value;
+		struct err e = { 0 };
+
+		if (c->args.all[i].opt != opt)
+			continue;
+		if (opt == OPT_CONTEXT && ctl_check_name(word, &e) < 0) {
+			ctl_error(c, word, &e);
+			return -EINVAL;
+		}
+		if (opt == OPT_KIND && (!*word || word[strspn(word, KIND_LETTERS)])) {
+			ctl_usage(c, "--kind \"%.64s\" is no kind of event", word);
+			return -EINVAL;
+		}
+		buf_printf(query, "%s%s=%s", query->len ? "&" : "?", key, word);
+	}
+	return 0;
+}
+
+static int query_since(const struct ctl *c, struct buf *query)
+{
+	const char *since = c->args.value[OPT_SINCE];
+	uint64_t us;
+
+	if (!since)
+		return 0;
+	if (when_parse(since, &us) < 0) {
+		ctl_usage(c,
+			  "--since \"%.64s\" is no time; write 10m (ago), 10:04, \"2026-11-21 "
+			  "10:04\", @SECONDS",
+			  since);
+		return -EINVAL;
+	}
+	buf_printf(query, "%ssince=%llu", query->len ? "&" : "?", (unsigned long long) us);
+	return 0;
+}
+
 int verb_events(const struct ctl *c)
 {
 	char path[CLIENT_PATH_MAX];
 	struct buf query = { 0 };
+	int r = CTL_USAGE;
 
-	if (query_number(c, OPT_AFTER, "after", &query) < 0)
-		return CTL_USAGE;
-	query_follow(c, &query);
-	snprintf(path, sizeof(path), "/v1/events%s", query.data ? query.data : "");
+	if (query_number(c, OPT_AFTER, "after", &query) == 0 &&
+	    query_number(c, OPT_LINES, "last", &query) == 0 && query_since(c, &query) == 0 &&
+	    query_words(c, OPT_CONTEXT, "context", &query) == 0 &&
+	    query_words(c, OPT_KIND, "kind", &query) == 0) {
+		query_follow(c, &query);
+		r = snprintf(path, sizeof(path), "/v1/events%s", query.data ? query.data : "");
+		if (r < (int) sizeof(path))
+			r = follow(c, path, NULL, take_events);
+		else
+			r = ctl_usage(c, "too many names or kinds");
+	}
 	buf_done(&query);
-	return follow(c, path, NULL, take_events);
+	return r;
 }

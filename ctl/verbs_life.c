@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
+#include "ctl/look.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
@@ -20,7 +21,7 @@ struct request {
 	bool (*suits)(const json_t *summary); /* with --all */
 	/* Gets each reply, may set the exit status; may be NULL. */
 	int (*take)(const struct ctl *c, const char *name, const json_t *reply, void *arg);
-	void *arg;
+	void *arg; /* without `take`: an array that gets the replies, or NULL */
 	bool warn; /* tell the warnings of the reply */
 };
 
@@ -101,6 +102,8 @@ static int batch(const struct ctl *c, const struct request *q, char *const *name
 			status = worse(status, ctl_error(c, names[i], &errors[i]));
 		else if (q->take)
 			status = worse(status, q->take(c, names[i], reply, q->arg));
+		else if (q->arg)
+			json_array_append(q->arg, reply);
 		else if (q->warn)
 			warn_all(c, names[i], reply);
 		json_decref(reply);
@@ -153,11 +156,27 @@ static int act(const struct ctl *c, const struct request *q)
 	return r;
 }
 
+/* As act(); with --json the replies are printed, whose "seq" says where events stand. */
+static int act_and_tell(const struct ctl *c, const struct request *q)
+{
+	struct request with_replies = *q;
+	int r, p;
+
+	if (!args_has(&c->args, OPT_JSON))
+		return act(c, q);
+	with_replies.arg = json_array();
+	r = act(c, &with_replies);
+	p = ctl_print_json(c, with_replies.arg);
+	json_decref(with_replies.arg);
+	return p == CTL_DONE ? r : p;
+}
+
 int verb_start(const struct ctl *c)
 {
 	const char *route = args_has(&c->args, OPT_NO_WAIT) ? "/start?no-wait" : "/start";
 
-	return act(c, &(struct request){ "POST", route, NULL, is_stopped, NULL, NULL, true });
+	return act_and_tell(c,
+			    &(struct request){ "POST", route, NULL, is_stopped, NULL, NULL, true });
 }
 
 int verb_stop(const struct ctl *c)
@@ -171,8 +190,8 @@ int verb_stop(const struct ctl *c)
 				 timeout);
 	if (timeout)
 		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
-	return act(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, is_to_be_stopped,
-					 NULL, NULL, false });
+	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL,
+						  is_to_be_stopped, NULL, NULL, false });
 }
 
 int verb_restart(const struct ctl *c)
@@ -193,27 +212,30 @@ int verb_kill(const struct ctl *c)
 				 given);
 	snprintf(body, sizeof(body), "{\"signal\": \"%s\", \"all\": %s}", units_print_signal(sig),
 		 args_has(&c->args, OPT_PROCESSES) ? "true" : "false");
-	return act(c, &(struct request){ "POST", "/kill", body, is_alive, NULL, NULL, false });
+	return act_and_tell(c, &(struct request){ "POST", "/kill", body, is_alive, NULL, NULL,
+						  false });
 }
 
 int verb_freeze(const struct ctl *c)
 {
-	return act(c, &(struct request){ "POST", "/freeze", NULL, is_running, NULL, NULL, false });
+	return act_and_tell(c, &(struct request){ "POST", "/freeze", NULL, is_running, NULL, NULL,
+						  false });
 }
 
 int verb_thaw(const struct ctl *c)
 {
-	return act(c, &(struct request){ "POST", "/thaw", NULL, is_frozen, NULL, NULL, false });
+	return act_and_tell(c, &(struct request){ "POST", "/thaw", NULL, is_frozen, NULL, NULL,
+						  false });
 }
 
-/* --- wait and status: the same summaries, told --- */
+/* --- status --- */
 
 struct telling {
 	struct buf text;
 	json_t *all; /* with --json */
 };
 
-static void tell_line(const char *name, const json_t *reply, struct buf *b)
+void look_state_line(struct buf *b, const char *name, const json_t *reply)
 {
 	struct buf line = { 0 };
 	char age[TEXT_AGE_MAX];
@@ -241,29 +263,17 @@ static int tell(const struct ctl *c, const char *name, const json_t *reply, void
 	if (t->all)
 		json_array_append(t->all, (json_t *) reply);
 	else if (!args_has(&c->args, OPT_QUIET))
-		tell_line(name, reply, &t->text);
+		look_state_line(&t->text, name, reply);
 	return is_alive(reply) ? CTL_DONE : CTL_NOT_RUNNING;
 }
 
-static int tell_all(const struct ctl *c, const char *route)
+int verb_status(const struct ctl *c)
 {
 	struct telling t = { .all = args_has(&c->args, OPT_JSON) ? json_array() : NULL };
-	int r = act(c, &(struct request){ "GET", route, NULL, NULL, tell, &t, false }), p;
+	int r = act(c, &(struct request){ "GET", "", NULL, NULL, tell, &t, false }), p;
 
 	p = t.all ? ctl_print_json(c, t.all) : ctl_print(c, &t.text);
 	buf_done(&t.text);
 	json_decref(t.all);
 	return p == CTL_DONE ? r : p;
-}
-
-int verb_status(const struct ctl *c)
-{
-	return tell_all(c, "");
-}
-
-int verb_wait(const struct ctl *c)
-{
-	int r = tell_all(c, "/wait");
-
-	return r == CTL_NOT_RUNNING ? CTL_DONE : r; /* that is what was waited for */
 }

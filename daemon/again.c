@@ -190,6 +190,13 @@ void again_forget(struct context *c)
 	}
 }
 
+bool context_will_restart(const struct context *c)
+{
+	uint64_t in_us;
+
+	return again_in(c, &in_us);
+}
+
 bool again_in(const struct context *c, uint64_t *ret_us)
 {
 	const struct service *s = c->service;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/service.h"
+#include "daemon/watch_limits.h"
 
 struct change {
 	struct spec *declared; /* the file's new content; NULL with `runtime` */
@@ -141,6 +142,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 		spec_freep(&c->active);
 		c->active = TAKE_PTR(ch.active);
 		ending_watch_memory(c);
+		limits_watch(c, limits_throttled(c));
 		service_changed(c);
 		r = journal_rewrite(c, e);
 		if (r < 0) { /* in force all the same; a new daemon would read it back stale */
@@ -149,6 +151,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 	}
 	*ret_restart = ch.restart;
 	change_done(&ch);
-	events_add(m->events, "changed", c->name, json_pack("{s:O}", "keys", (json_t *) keys));
+	(void) events_add(m->events, EVENT_CHANGED, c->name,
+			  json_pack("{s:O}", "keys", (json_t *) keys));
 	return 0;
 }

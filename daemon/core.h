@@ -7,7 +7,8 @@
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
  *   logs.c      logs stay within bounds           service.h   readiness, health, restarts
- *   owner.c     who besides root may ask */
+ *   owner.c     who besides root may ask          tell.c      events told once, after any death
+ *   why.c       explains a state                  watch_limits.c  throttling, limits that are hit */
 #pragma once
 
 #include <sys/queue.h>
@@ -96,6 +97,7 @@ struct context {
 	bool broken; /* its file has errors now: it does not start */
 	bool out_of_memory; /* it was ended for that */
 	bool status_written; /* by process 1 */
+	bool stop_told; /* by an earlier daemon: its "stopping" */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
 	bool start_failed; /* the last start ended before the command ran */
 	bool given_up; /* by its last end the limit of restarts was reached */
@@ -118,6 +120,7 @@ struct context {
 	struct exit_info exit;
 	struct waiter_list waiters;
 	struct session *session; /* of `run`; NULL otherwise */
+	struct limit_watch *limits; /* watch_limits.h; NULL: none of them is watched */
 	bool exec_failed; /* the start failed in the exec of the command itself */
 };
 
@@ -147,6 +150,8 @@ struct manager {
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	sd_event_source *logs_grow, *logs_look;
 	bool logs_flood; /* the last look found a log too large */
+	struct limits *limits;
+	struct journald *journald;
 	struct owners *owners; /* owner.c; NULL until somebody else than root comes */
 	bool closing;
 };
@@ -176,6 +181,8 @@ void spec_freep(struct spec **s);
 [[nodiscard]] int journal_begin(struct context *c, struct err *e);
 /** Adds one fact ("started", "ready", "frozen", "stopping" ...). Failure is logged, not fatal. */
 void journal_note(struct context *c, const char *fact);
+/** The same for a fact that is told as an event: with the number it will have (tell.h). */
+void journal_note_event(struct context *c, const char *fact, uint64_t seq);
 /** Rewrites the record with the present spec (after a live change). */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
 /** Replaces the record by how it ended; a throwaway's is removed. */
@@ -191,8 +198,10 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
-	bool started, ready, frozen, stopping, ended;
+	bool started, ready, frozen, stopping, throttled, ended;
 	bool asked, again, failed; /* of a stop: service_give_up() */
+	char fact[32]; /* the last one that is told as an event, "" when there is none ... */
+	uint64_t event; /* ... and that event's number */
 };
 /** @return 0, -ENOENT, -EBADMSG (torn or damaged). */
 [[nodiscard]] int journal_read(struct manager *m, const char *name, struct journal_record *ret);
@@ -240,6 +249,8 @@ void launch_free(struct launch *l);
 [[nodiscard]] int ending_watch(struct context *c);
 /** Where the kernel leaves it to us: out of memory will end the whole context. */
 void ending_watch_memory(struct context *c);
+/** Finds out why it ended: sets x->reason and x->text, with the slot's numbers. */
+void ending_explain(struct context *c, struct exit_info *x);
 /** Process 1 is gone (or never was): reads how, cleans up, tells everyone. May free `c`. */
 void ending_finish(struct context *c, const struct err *start_error);
 /** Watches for commands that end. @return 0 or -errno. */

@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/service.h"
+#include "daemon/tell.h"
+#include "daemon/watch_limits.h"
 
 /* linux/pidfd.h of 6.15; older headers lack it */
 #define PIDFD_INFO_EXIT_BIT (1ull << 3)
@@ -266,7 +268,7 @@ static void read_exit(struct context *c, struct exit_info *x)
 	}
 }
 
-static void explain_exit(struct context *c, struct exit_info *x)
+void ending_explain(struct context *c, struct exit_info *x)
 {
 	char limit[UNITS_TEXT_MAX], peak[UNITS_TEXT_MAX];
 	struct sched_stats stats;
@@ -300,6 +302,7 @@ static void forget_process(struct context *c)
 	sd_event_source_disable_unref(TAKE_PTR(c->status_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->oom_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
+	limits_unwatch(c);
 	free(TAKE_PTR(c->stop_sequence));
 	c->stop_count = c->stop_next = 0;
 	b.pidfd = TAKE_FD(c->pidfd);
@@ -355,13 +358,13 @@ void ending_finish(struct context *c, const struct err *start_error)
 	} else {
 		c->exit = (struct exit_info){};
 		read_exit(c, &c->exit);
-		explain_exit(c, &c->exit);
+		ending_explain(c, &c->exit);
 	}
 	(void) fault_point("ending-read");
+	limits_last_look(c);
 	context_enter(c, LIFE_EXITED);
 	service_ended(c, stopped);
-	events_add(m->events, start_error ? "failed" : "exited", c->name,
-		   json_pack("{s:o}", "exit", exit_to_json(&c->exit)));
+	tell_end(c, start_error != NULL);
 	service_tell_plan(c);
 	if (session) {
 		session_context_ended(session, c, start_error, c->exec_failed);
@@ -464,7 +467,6 @@ static int on_out_of_memory(sd_event_source *source, int fd, uint32_t revents, v
 	(void) revents;
 	(void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	c->out_of_memory = true;
-	events_add(c->manager->events, "oom", c->name, NULL);
 	(void) sched_slot_kill(c->manager->sched, c->slot);
 	return 0;
 }

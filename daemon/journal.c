@@ -7,6 +7,7 @@
  * written by ward-init itself, so that an exit is known even if no daemon was there. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/service.h"
+#include "daemon/watch_limits.h"
 
 #define JOURNAL_VERSION 1
 #define JOURNAL_MAX (1u << 20)
@@ -120,21 +122,37 @@ int journal_begin(struct context *c, struct err *e)
 	return fault_point("journal-begun");
 }
 
-void journal_note(struct context *c, const char *fact)
+static void note(struct context *c, const char *line)
 {
-	char file[SPEC_NAME_MAX + 16], line[32];
+	char file[SPEC_NAME_MAX + 16];
 	_cleanup_close_ int fd = -1;
 	int r;
 
 	journal_name(c->name, "journal", file);
-	(void) snprintf(line, sizeof(line), "%s\n", fact);
 	fd = sys(openat(c->manager->journal_dirfd, file,
 			O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
 	r = fd < 0 ? fd : write_all(fd, line, strlen(line));
 	if (r < 0) {
-		log_warning("%s: noting \"%s\" in the journal: %s", c->name, fact, strerror(-r));
+		log_warning("%s: noting \"%.*s\" in the journal: %s", c->name,
+			    (int) strcspn(line, "\n"), line, strerror(-r));
 	}
 	(void) fault_point("journal-noted");
+}
+
+void journal_note(struct context *c, const char *fact)
+{
+	char line[40];
+
+	(void) snprintf(line, sizeof(line), "%s\n", fact);
+	note(c, line);
+}
+
+void journal_note_event(struct context *c, const char *fact, uint64_t seq)
+{
+	char line[64];
+
+	(void) snprintf(line, sizeof(line), "%s %" PRIu64 "\n", fact, seq);
+	note(c, line);
 }
 
 int journal_rewrite(struct context *c, struct err *e)
@@ -145,9 +163,10 @@ int journal_rewrite(struct context *c, struct err *e)
 
 	journal_name(c->name, "journal", file);
 	if (!text ||
-	    asprintf(&all, "%sstarted\n%s%s%s", text, context_is_ready(c) ? "ready\n" : "",
+	    asprintf(&all, "%sstarted\n%s%s%s%s", text, context_is_ready(c) ? "ready\n" : "",
 		     c->state == LIFE_FROZEN ? "frozen\n" : "",
-		     c->state == LIFE_STOPPING ? "stopping\n" : "") < 0) {
+		     c->state == LIFE_STOPPING ? "stopping\n" : "",
+		     limits_throttled(c) ? EVENT_THROTTLED "\n" : "") < 0) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
 	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);
@@ -243,12 +262,24 @@ int journal_status_read(struct context *c, int *ret_code, int *ret_status)
 
 static void read_facts(struct journal_record *r, char *line)
 {
-	const char *word;
+	char *word;
 
 	while ((word = strsep(&line, "\n"))) {
+		char *number = strchr(word, ' ');
+		uint64_t seq;
+
+		if (number) { /* a torn one was not told: the daemon died before it could be */
+			*number = '\0';
+			if (line && units_parse_u64(number + 1, 1, INT64_MAX, &seq) == 0) {
+				(void) snprintf(r->fact, sizeof(r->fact), "%s", word);
+				r->event = seq;
+			}
+		}
 		r->started |= str_equal(word, "started");
 		r->ready |= str_equal(word, "ready");
 		r->stopping |= str_equal(word, "stopping");
+		r->throttled = str_equal(word, EVENT_THROTTLED) ||
+			       (r->throttled && !str_equal(word, EVENT_UNTHROTTLED));
 		r->asked |= str_equal(word, "asked");
 		r->again |= str_equal(word, "again");
 		r->failed |= str_equal(word, "failed");

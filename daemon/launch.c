@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/service.h"
+#include "daemon/tell.h"
+#include "daemon/watch_limits.h"
 
 struct launch {
 	struct context *context;
@@ -218,6 +220,8 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	c->launch = l;
 	c->throwaway = request->throwaway;
 	c->exec_failed = c->out_of_memory = c->status_written = c->start_failed = false;
+	c->stop_told = false;
+	c->started_us = 0;
 	context_enter(c, LIFE_START);
 	r = prepare(l, request, e);
 	if (r < 0) {
@@ -268,7 +272,7 @@ static void started(struct context *c)
 	free(p);
 	launch_free(TAKE_PTR(c->launch));
 	(void) fault_point("launch-started");
-	journal_note(c, "started"); /* before anyone is told: a new daemon keeps what it finds so */
+	tell_fact(c, EVENT_STARTED, NULL); /* before a client: a new daemon keeps what it finds so */
 	context_enter(c, LIFE_STARTED);
 	r = ending_watch(c);
 	if (r < 0) { /* cannot be supervised: better not at all */
@@ -276,13 +280,12 @@ static void started(struct context *c)
 		(void) sched_slot_kill(c->manager->sched, c->slot);
 	}
 	ending_watch_memory(c);
+	service_started(c); /* what it tells follows at once: tell_fact_again() counts on that */
 	if (c->session) {
 		session_launch_started(c->session, c);
 	}
 	waiters_call(c, WAITER_RUN, &(struct err){});
-	events_add(c->manager->events, "started", c->name,
-		   json_pack("{s:i}", "pid", (int) c->id.pid));
-	service_started(c);
+	limits_watch(c, false);
 }
 
 void launch_report(struct context *c, enum seat_event event, int fd, struct err *e)

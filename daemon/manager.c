@@ -8,8 +8,9 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/core.h"
+#include "daemon/watch_limits.h"
 #include "daemon/doctor.h"
+#include "daemon/journald.h"
 
 static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
 {
@@ -47,12 +48,49 @@ static void probe(struct manager *m)
 	sched_probe(&m->facts);
 }
 
+static int open_events(struct manager *m, const struct manager_config *config, struct err *e)
+{
+	_cleanup_free_ char *directory = NULL, *boot = NULL;
+	uint64_t segments = config->history_bytes / HISTORY_SEGMENT_BYTES;
+	struct history_config c = { .segment_bytes = HISTORY_SEGMENT_BYTES,
+				    .segments = (unsigned) segments };
+	struct history *history = NULL;
+	int r;
+
+	if (segments < 2) {
+		c.segments = 2;
+		c.segment_bytes = config->history_bytes / 2;
+	}
+	if (file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL) >= 0) {
+		boot[strcspn(boot, "\n")] = '\0';
+	}
+	if (asprintf(&directory, "%s/events", m->state_dir) < 0) {
+		return err_set(e, -ENOMEM, "opening the events' history: out of memory");
+	}
+	c.directory = directory;
+	c.boot = boot ? boot : "";
+	r = history_open(&c, &history, e);
+	if (r < 0) {
+		return r;
+	}
+	r = events_new(history, &m->events);
+	if (r < 0) {
+		history_close(history);
+		return err_set_errno(e, r, "making the event ring");
+	}
+	if (config->journal && journald_new(m->events, m->loop, config->journal, &m->journald, e) < 0) {
+		log_warning("%s", e->text);
+		*e = (struct err){};
+	}
+	return limits_init(m, e);
+}
+
 static int open_rooms(struct manager *m, const struct manager_config *config, struct err *e)
 {
-	int r = events_new(&m->events);
+	int r = open_events(m, config, e);
 
 	if (r < 0) {
-		return err_set_errno(e, r, "making the event ring");
+		return r;
 	}
 	r = sched_host_new(config->instance, &m->facts, &m->sched, e);
 	if (r < 0) {
@@ -177,6 +215,7 @@ void manager_free(struct manager *m)
 	m->closing = true;
 	logs_unwatch(m);
 	registry_done(m); /* launches under way give their seats back */
+	limits_done(m);
 	seats_done(m);
 	ending_done(m);
 	sd_event_source_disable_unref(m->dying_timer);
@@ -185,6 +224,7 @@ void manager_free(struct manager *m)
 	fs_host_free(m->fs);
 	context_host_free(m->host);
 	sched_host_free(m->sched);
+	journald_free(m->journald);
 	events_free(m->events);
 	owners_free(m->owners);
 	fd_close(m->config_dirfd);

@@ -25,6 +25,8 @@ struct manager_config {
 	const char *init_path, *profile_dir;
 	const char *instance; /* cgroup directory below "ward/" */
 	unsigned seats; /* parked seats to keep; 0: none */
+	uint64_t history_bytes; /* of events to keep on disk */
+	const char *journal; /* the socket of the journal that gets them too; NULL: none */
 	uint32_t ids_first, ids_total;
 };
 
@@ -62,6 +64,10 @@ const struct spec *context_spec(const struct context *c);
 const char *context_name(const struct context *c);
 /** Whether it runs and its condition (key context.ready) is met. */
 bool context_is_ready(const struct context *c);
+/** Whether it is stopped and waits to be started again. */
+bool context_will_restart(const struct context *c);
+/** Whether it has such a condition: else it is ready with its start. */
+bool context_says_ready(const struct context *c);
 /** Whether it has, or is about to have, processes: any state but stopped. */
 bool context_is_running(const struct context *c);
 /** @return 0, or -ESRCH when it does not run. */
@@ -74,6 +80,12 @@ bool context_is_running(const struct context *c);
 json_t *context_processes(struct manager *m, struct context *c, struct err *e);
 /** Opens the context's log for reading. @return descriptor or -errno (-ENOENT: nothing yet). */
 int context_log_open(struct manager *m, struct context *c);
+/** Why it is in the state it is in, from what is read back: see docs/api.md. New reference or NULL. */
+json_t *context_why(struct manager *m, struct context *c);
+/** The same of a name that is no context but was one: NULL when no event tells of it. */
+json_t *manager_why_gone(struct manager *m, const char *name);
+/** The name of a context that is most like this one, or NULL. */
+const char *manager_nearest(struct manager *m, const char *name);
 /** The plan of a spec as text: namespaces, mounts, cgroup writes, in order. */
 [[nodiscard]] int manager_plan(struct manager *m, const struct spec *spec, struct buf *out,
 			       struct err *e);

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/service.h"
+#include "daemon/tell.h"
+#include "daemon/watch_limits.h"
 
 static uint64_t number(const json_t *o, const char *key)
 {
@@ -52,7 +54,7 @@ static bool unwanted(const struct journal_record *record)
 	       json_is_true(json_object_get(record->head, "attached"));
 }
 
-/* Ended, or cut off while it was starting: its slot is left to the sweep. */
+/* Ended, or cut off while it was starting: its slot is left to the sweep, and can still be asked. */
 static void record_end(struct context *c, const struct journal_record *record)
 {
 	struct exit_info *x = &c->exit;
@@ -70,15 +72,18 @@ static void record_end(struct context *c, const struct journal_record *record)
 		(void) snprintf(x->reason, sizeof(x->reason), "lost");
 		(void) str_replace(&x->text, "it ended while no daemon was running");
 	}
-	c->slot = 0;
-	c->ids_owned = false;
-	c->id = (struct proc_id){};
+	if (started) {
+		ending_explain(c, x);
+	}
 	if (c->active) {
 		service_ended(c, unwanted(record));
 	}
-	events_add(c->manager->events, started ? "exited" : "failed", c->name,
-		   json_pack("{s:o}", "exit", exit_to_json(x)));
-	service_tell_plan(c);
+	if (!tell_end_again(c, !started)) {
+		service_tell_plan(c);
+	}
+	c->slot = 0;
+	c->ids_owned = false;
+	c->id = (struct proc_id){};
 	service_close(c, true);
 	journal_end(c);
 	spec_freep(&c->active);
@@ -116,6 +121,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 		c->ids_owned = false;
 	}
 	ending_watch_memory(c);
+	limits_watch(c, record->throttled);
 	adopt_frozen(c, record);
 	r = service_adopt(c, record);
 	if (r < 0) {
@@ -143,8 +149,12 @@ static void recover_one(struct manager *m, const char *name)
 		service_from_journal(c, &record);
 	} else if (c) {
 		read_process(c, record.head);
+		c->stop_told = record.stopping;
 		service_from_journal(c, &record);
 		r = read_spec(c, json_object_get(record.head, "spec"));
+		if (r >= 0 && record.started) {
+			tell_fact_again(c, &record);
+		}
 		if (r < 0 || !record.started || adopt(c, &record) < 0) {
 			record_end(c, &record);
 		} else if (unwanted(&record) && manager_stop(m, c, 0, NULL, NULL, &e) < 0) {

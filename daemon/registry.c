@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "daemon/service.h"
+#include "daemon/watch_limits.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -80,6 +81,7 @@ static void context_free(struct context *c)
 		STAILQ_REMOVE_HEAD(&c->waiters, link);
 		free(w);
 	}
+	limits_unwatch(c);
 	launch_free(c->launch);
 	service_free(c);
 	sd_event_source_disable_unref(c->exit_source);
@@ -362,7 +364,7 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 		return err_set(e, -EIO, "declaring %s: what was written does not read back",
 			       spec->name);
 	}
-	events_add(m->events, "declared", spec->name, NULL);
+	(void) events_add(m->events, EVENT_DECLARED, spec->name, NULL);
 	return 0;
 }
 
@@ -388,7 +390,7 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 	}
 	(void) unlinkat(m->log_dirfd, log, 0);
 	journal_remove(m, c->name);
-	events_add(m->events, "deleted", c->name, NULL);
+	(void) events_add(m->events, EVENT_DELETED, c->name, NULL);
 	registry_remove(m, c);
 	return 0;
 }

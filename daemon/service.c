@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "daemon/tell.h"
 
 #define STATUS_EVENT_US 1000000 /* at most one event of STATUS= in so long */
 #define SLACK_US 50000
@@ -191,8 +192,10 @@ void service_ready(struct context *c)
 		}
 		service_go_on(s);
 	}
-	if (!c->throwaway || c->active->context.ready.kind != SPEC_PROBE_NONE) {
-		events_add(c->manager->events, "ready", c->name, NULL);
+	if (context_says_ready(c)) {
+		tell_fact(c, EVENT_READY, NULL);
+	} else if (!c->throwaway) { /* right behind its "started": no note of its own */
+		(void) events_add(c->manager->events, EVENT_READY, c->name, NULL);
 	}
 	waiters_call(c, WAITER_START, &(struct err){});
 }

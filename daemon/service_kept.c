@@ -117,6 +117,13 @@ int service_adopt(struct context *c, const struct journal_record *record)
 
 /* --- look --- */
 
+bool context_says_ready(const struct context *c)
+{
+	const struct spec *s = context_spec(c);
+
+	return s && s->context.ready.kind != SPEC_PROBE_NONE;
+}
+
 bool context_is_ready(const struct context *c)
 {
 	if (c->state != LIFE_RUNNING && c->state != LIFE_FROZEN) {

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/service.h"
+#include "daemon/tell.h"
 
 #define FAKE_WAIT_US (10ull * 1000000)
 #define INIT_WAIT_US (30ull * 1000000)
@@ -182,8 +183,9 @@ static void begin(struct context *c, uint64_t timeout_us)
 		(void) sched_slot_freeze(m->sched, c->slot, false);
 	}
 	if (!begun) {
-		journal_note(c, "stopping");
-		events_add(m->events, "stopping", c->name, NULL);
+		if (!c->stop_told) {
+			tell_fact(c, EVENT_STOPPING, NULL);
+		}
 		advance(c);
 	} else if (timeout_us) { /* a second, more impatient caller */
 		arm(c, timeout_us);
@@ -261,10 +263,7 @@ int manager_kill(struct manager *m, struct context *c, int sig, bool all, struct
 
 void context_note_frozen(struct context *c, bool frozen)
 {
-	const char *fact = frozen ? "frozen" : "thawed";
-
-	journal_note(c, fact);
-	events_add(c->manager->events, fact, c->name, NULL);
+	tell_fact(c, frozen ? EVENT_FROZEN : EVENT_THAWED, NULL);
 }
 
 int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err *e)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -108,43 +107,48 @@ size_t devices_program(const struct cg_device *extra, size_t count, struct bpf_i
 		n += emit_rule(&standard[i], out + n);
 	for (size_t i = 0; i < count; i++)
 		n += emit_rule(&extra[i], out + n);
-	out[n] = INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
-	n++;
-	out[n] = INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 	out[7].off = (short) (n - 8);
-	return n + 1;
+	out[n++] = INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
+	out[n++] = INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	return n;
 }
 
-static int bpf(int command, union bpf_attr *attr, size_t size)
+/* @map counts what is denied; -1: nothing does. */
+static int program_load_with(const struct cg_device *extra, size_t count, int map)
 {
-	return (int) sys(syscall(SYS_bpf, command, attr, size));
-}
-
-static int program_load(const struct cg_device *extra, size_t count)
-{
-	struct bpf_insn insns[DEVICES_PROGRAM_MAX + 2];
+	struct bpf_insn insns[DEVICES_PROGRAM_MAX + 2 + DENIALS_PROGRAM_MAX];
+	size_t n = devices_program(extra, count, insns);
 	union bpf_attr attr;
 
+	if (map >= 0)
+		n = n - 2 + denials_program(map, insns + n - 2); /* before it says 0 */
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	attr.insn_cnt = (unsigned) devices_program(extra, count, insns);
+	attr.insn_cnt = (unsigned) n;
 	attr.insns = (uintptr_t) insns;
 	attr.license = (uintptr_t) "GPL";
 	memcpy(attr.prog_name, "ward_devices", sizeof("ward_devices"));
-	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	return cg_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+static int program_load(const struct cg_device *extra, size_t count, int map)
+{
+	int fd = program_load_with(extra, count, map);
+
+	return fd < 0 && map >= 0 ? program_load_with(extra, count, -1) : fd;
 }
 
 bool devices_bpf_loads(void)
 {
-	_cleanup_close_ int fd = program_load(NULL, 0);
+	_cleanup_close_ int fd = program_load(NULL, 0, -1);
 
 	return fd >= 0;
 }
 
 /* The cgroup keeps the program; OVERRIDE lets a slot's program stand in its place. */
-static int program_attach(int cgroup, const struct cg_device *extra, size_t count)
+static int program_attach(int cgroup, const struct cg_device *extra, size_t count, int map)
 {
-	_cleanup_close_ int fd = program_load(extra, count);
+	_cleanup_close_ int fd = program_load(extra, count, map);
 	union bpf_attr attr;
 
 	if (fd < 0)
@@ -154,12 +158,15 @@ static int program_attach(int cgroup, const struct cg_device *extra, size_t coun
 	attr.attach_bpf_fd = (unsigned) fd;
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = BPF_F_ALLOW_OVERRIDE;
-	return bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+	return cg_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
 }
 
-int devices_confine(const struct sched_host *h, struct err *e)
+int devices_confine(struct sched_host *h, struct err *e)
 {
-	int r = program_attach(host_tree(h, CG_CORE)->fd, NULL, 0);
+	int r;
+
+	h->denials = denials_map_new();
+	r = program_attach(host_tree(h, CG_CORE)->fd, NULL, 0, h->denials);
 
 	return r < 0 ? err_set_errno(e, r, "cgroup %s: attaching the device filter", h->instance)
 		     : 0;
@@ -175,7 +182,7 @@ int devices_allow(const struct sched_host *h, unsigned slot, const struct cg_dev
 		r = allow_all_v1(h, slot, extra, n);
 	if (h->devices == CG_DEVICES_BPF) {
 		dir = slot_openat(host_tree(h, CG_CORE), slot, "", O_RDONLY | O_DIRECTORY);
-		r = dir < 0 ? dir : program_attach(dir, extra, n);
+		r = dir < 0 ? dir : program_attach(dir, extra, n, h->denials);
 	}
 	return r < 0 ? err_set_errno(e, r, "cgroup %s/%u: allowing devices", h->instance, slot) : 0;
 }

@@ -325,6 +325,7 @@ int host_new_in(const char *instance, const struct cg_layout *l, struct sched_ho
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return err_set(e, -ENOMEM, "out of memory");
+	h->denials = -1;
 	(void) snprintf(h->instance, sizeof(h->instance), "%s", instance);
 	r = host_open(h, l, e);
 	if (r < 0) {
@@ -366,5 +367,6 @@ void sched_host_free(struct sched_host *h)
 		t->fd = fd_close(t->fd);
 		t->top = fd_close(t->top);
 	}
+	(void) fd_close(h->denials);
 	free(h);
 }

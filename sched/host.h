@@ -21,6 +21,7 @@ struct sched_host {
 	size_t count;
 	int of[CG_CONTROLLER_COUNT]; /* index in trees, or -1 */
 	enum cg_devices devices;
+	int denials; /* the map that counts them, owned; -1: they are not counted */
 	bool kill; /* cgroup.kill */
 	bool freeze; /* cgroup.freeze */
 };
@@ -64,7 +65,7 @@ struct cg_device {
 /** Resolves a device node. @return 0, -ENODEV when it is not one, -errno. */
 [[nodiscard]] int device_resolve(const char *path, struct cg_device *ret);
 /** Confines the whole instance to the standard nodes (BPF). */
-[[nodiscard]] int devices_confine(const struct sched_host *h, struct err *e);
+[[nodiscard]] int devices_confine(struct sched_host *h, struct err *e);
 /** Confines a new slot to the standard nodes (v1, where a child cannot have more later). */
 [[nodiscard]] int devices_confine_slot(const struct sched_host *h, unsigned slot);
 /** Gives a slot these devices on top of the standard nodes. */
@@ -78,3 +79,15 @@ bool devices_bpf_loads(void);
 struct bpf_insn;
 /** Writes the program that allows reading and writing the standard nodes and `extra`. */
 size_t devices_program(const struct cg_device *extra, size_t n, struct bpf_insn *out);
+
+/* --- denials.c --- */
+
+union bpf_attr;
+/** bpf(2). @return descriptor, 0 or -errno. */
+int cg_bpf(int command, union bpf_attr *attr, size_t size);
+/** Makes the map that counts denials. @return descriptor or -errno. */
+int denials_map_new(void);
+#define DENIALS_PROGRAM_MAX 32
+/** Writes what counts a denial, then says no; r2 to r5 are as in devices_program(). @return its
+ * length. */
+size_t denials_program(int map, struct bpf_insn *out);

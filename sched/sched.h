@@ -122,6 +122,46 @@ struct sched_stats {
 	size_t io_count;
 	bool frozen;
 };
+/** How often the CPU limit held it back: cheap enough to be looked at now and then. @return 0 or
+ * -errno (-EOPNOTSUPP without a cpu controller). */
+struct sched_throttle {
+	uint64_t periods, throttled_periods, throttled_us;
+};
+[[nodiscard]] int sched_slot_throttle(struct sched_host *h, unsigned slot,
+				      struct sched_throttle *ret);
+/** Opens the file that counts how often a limit was hit, "pids" or "memory".
+ * @ret_notifies on v2 it polls as EPOLLPRI when it was; v1 (since Linux 6.11) says nothing.
+ * @return descriptor, -EOPNOTSUPP where there is none (memory on v1), -errno. */
+int sched_slot_events_open(struct sched_host *h, unsigned slot, const char *what,
+			   bool *ret_notifies);
+/** Reads from it how often. @return 0 or -errno. */
+[[nodiscard]] int sched_events_read(int fd, uint64_t *ret);
+/** What the kernel has in force for a key, in the words of a context's file: "cpu.limit" is "50%".
+ * @return 0, -EOPNOTSUPP for a key that no control file shows, -errno. */
+[[nodiscard]] int sched_slot_live(struct sched_host *h, unsigned slot, const char *key,
+				  struct buf *out);
+/** Pressure (PSI) of the slot's own processes by resource, "cpu", "memory", "io": percent of time
+ * of the last 10, 60 and 300 seconds, times 100, and in all. @return 0, -EOPNOTSUPP, -errno. */
+struct sched_pressure {
+	struct sched_stall {
+		unsigned avg10, avg60, avg300; /* hundredths of a percent */
+		uint64_t total_us;
+	} some, full;
+};
+[[nodiscard]] int sched_slot_pressure(struct sched_host *h, unsigned slot, const char *resource,
+				      struct sched_pressure *ret);
+/** The same of the whole host. */
+[[nodiscard]] int sched_host_pressure(const char *resource, struct sched_pressure *ret);
+/** Device nodes that were not opened because the context has no right to. */
+struct sched_denials {
+	uint64_t count;
+	char type; /* of the last one: 'c' or 'b' */
+	unsigned major, minor;
+	bool read, write, mknod;
+};
+/** @return 0, -EOPNOTSUPP where they cannot be counted. */
+[[nodiscard]] int sched_slot_denials(struct sched_host *h, unsigned slot,
+				     struct sched_denials *ret);
 /** Only memory_bytes and pids: for lists of many. */
 [[nodiscard]] int sched_slot_usage(struct sched_host *h, unsigned slot, uint64_t *ret_memory,
 				   uint64_t *ret_pids);

@@ -1,4 +1,4 @@
-/* "Did you mean ...?" Private to spec/. */
+/* "Did you mean ...?" */
 #pragma once
 
 #include <stddef.h>

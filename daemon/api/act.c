@@ -39,7 +39,8 @@ static void on_stopped(void *arg, const struct err *e)
 		api_reply_summary(r, 200, c);
 	else /* a throwaway is forgotten as it ends */
 		http_reply_json(r, 200,
-				json_pack("{s:s, s:s}", "name", r->name, "state", "stopped"));
+				api_with_seq(r, json_pack("{s:s, s:s}", "name", r->name, "state",
+							  "stopped")));
 }
 
 void api_start(struct http_request *r)
@@ -72,7 +73,7 @@ void api_stop(struct http_request *r)
 					  &r->err));
 }
 
-void api_wait(struct http_request *r)
+void api_wait_stopped(struct http_request *r)
 {
 	struct context *c = api_context(r);
 
@@ -80,13 +81,13 @@ void api_wait(struct http_request *r)
 		follow_up(r, manager_wait(api_of(r)->manager, c, on_stopped, r, &r->err));
 }
 
-/* Done at once: 204, or why not. */
+/* Done at once: where events stand, or why not. */
 static void finish(struct http_request *r, int code)
 {
 	if (code < 0)
 		http_reply_refused(r);
 	else
-		http_reply_empty(r);
+		http_reply_json(r, 200, api_with_seq(r, json_pack("{s:s}", "name", r->name)));
 }
 
 void api_kill(struct http_request *r)
@@ -147,5 +148,5 @@ void api_change(struct http_request *r)
 	else if (code < 0)
 		http_reply_refused(r);
 	else
-		http_reply_json(r, 200, json_pack("{s:b}", "restart", restart));
+		http_reply_json(r, 200, api_with_seq(r, json_pack("{s:b}", "restart", restart)));
 }

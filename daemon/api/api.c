@@ -65,12 +65,24 @@ struct context *api_context(struct http_request *r)
 			(void) err_set(&r->err, -EINVAL, "%s: its file has errors", r->name);
 			http_reply_error(r, 400, &r->err, &errors);
 		} else {
-			(void) err_set(&r->err, -ENOENT, "%s: no such context", r->name);
+			const char *near = manager_nearest(api_of(r)->manager, r->name);
+
+			(void) err_set(&r->err, -ENOENT, "%s: no such context%s%s%s", r->name,
+				       near ? "; did you mean " : "", near ?: "", near ? "?" : "");
 			http_reply_error(r, 404, &r->err, NULL);
 		}
 		spec_errors_done(&errors);
 	}
 	return c;
+}
+
+json_t *api_with_seq(struct http_request *r, json_t *o)
+{
+	uint64_t last = events_last(manager_events(api_of(r)->manager));
+
+	if (o)
+		(void) json_object_set_new(o, "seq", json_integer((json_int_t) last));
+	return o;
 }
 
 void api_reply_forbidden(struct http_request *r)
@@ -83,5 +95,5 @@ void api_reply_forbidden(struct http_request *r)
 
 void api_reply_summary(struct http_request *r, unsigned status, struct context *c)
 {
-	http_reply_json(r, status, context_summary(api_of(r)->manager, c));
+	http_reply_json(r, status, api_with_seq(r, context_summary(api_of(r)->manager, c)));
 }

@@ -35,8 +35,12 @@ static inline struct api *api_of(const struct http_request *r)
 
 /** The context a request names. @return NULL, having replied 404. */
 struct context *api_context(struct http_request *r);
-/** Replies with a context's summary, or 500 when memory is out. */
+/** Replies with a context's summary, and as "seq" the number of the latest event so far; or 500
+ * when memory is out. */
 void api_reply_summary(struct http_request *r, unsigned status, struct context *c);
+
+/** Adds "seq": from there on nothing is missed by whoever waits or reads events. @return o. */
+json_t *api_with_seq(struct http_request *r, json_t *o);
 
 /** One context's stats as docs/api.md has them. @return new reference or NULL. */
 json_t *api_stats_json(const struct sched_stats *s);
@@ -80,9 +84,13 @@ void api_stop(struct http_request *r);
 void api_kill(struct http_request *r);
 void api_freeze(struct http_request *r);
 void api_thaw(struct http_request *r);
-void api_wait(struct http_request *r);
+/** GET wait without "event": until it is stopped. */
+void api_wait_stopped(struct http_request *r);
 /** POST /v1/run with "detach". */
 void api_run_detached(struct http_request *r, const struct spec *spec);
+/* wait.c, why.c */
+void api_wait(struct http_request *r);
+void api_why(struct http_request *r);
 /* events.c, logs.c */
 void api_events(struct http_request *r);
 void api_logs(struct http_request *r);

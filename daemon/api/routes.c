@@ -25,7 +25,8 @@ const struct http_route api_routes[] = {
 	{ "POST", C "/kill", api_kill, OPTIONAL, OWNER, 0 },
 	{ "POST", C "/freeze", api_freeze, NONE, OWNER, 0 },
 	{ "POST", C "/thaw", api_thaw, NONE, OWNER, 0 },
-	{ "GET", C "/wait", api_wait, NONE, OWNER, 0 },
+	{ "GET", C "/wait", api_wait, NONE, OWNER, REQUEST_QUERY_EVENT | REQUEST_QUERY_AFTER },
+	{ "GET", C "/why", api_why, NONE, OWNER, 0 },
 	{ "GET", C "/stats", api_stats, NONE, OWNER, 0 },
 	{ "GET", "/v1/stats", api_stats_all, NONE, ANY, 0 },
 	{ "GET", C "/ps", api_processes, NONE, OWNER, 0 },
@@ -35,6 +36,8 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/run", api_run, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/plan", api_plan, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/check", api_check, NEEDED, ROOT, 0 },
-	{ "GET", "/v1/events", api_events, NONE, ANY, REQUEST_QUERY_AFTER | REQUEST_QUERY_FOLLOW },
+	{ "GET", "/v1/events", api_events, NONE, ANY,
+	  REQUEST_QUERY_AFTER | REQUEST_QUERY_FOLLOW | REQUEST_QUERY_CONTEXT | REQUEST_QUERY_KIND |
+		  REQUEST_QUERY_LAST | REQUEST_QUERY_SINCE },
 };
 const size_t api_route_count = ARRAY_SIZE(api_routes);

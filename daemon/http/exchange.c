@@ -85,12 +85,6 @@ void http_reply_text(struct http_request *r, const char *type, struct buf *text)
 	reply_buf(r, 200, type, text);
 }
 
-void http_reply_empty(struct http_request *r)
-{
-	take_response(r, 204,
-		      MHD_create_response_from_buffer(0, (void *) "", MHD_RESPMEM_PERSISTENT));
-}
-
 void http_reply_error(struct http_request *r, unsigned status, const struct err *e,
 		      const struct spec_errors *lines)
 {

@@ -134,7 +134,6 @@ struct http_request {
 /* Exactly one of the following ends every request, at once or, after http_suspend(), later. */
 void http_reply_json(struct http_request *r, unsigned status, json_t *body); /* consumed */
 void http_reply_text(struct http_request *r, const char *type, struct buf *text); /* consumed */
-void http_reply_empty(struct http_request *r); /* 204 */
 /** @lines may be NULL. */
 void http_reply_error(struct http_request *r, unsigned status, const struct err *e,
 		      const struct spec_errors *lines);

@@ -17,6 +17,8 @@
 #define REQUEST_ARGS_MAX 4096 /* words of a command, variables of an environment */
 #define REQUEST_KEYS_MAX 256 /* keys changed by one PATCH */
 #define REQUEST_LOG_LINES_MAX 1000000
+#define REQUEST_EVENTS_MAX 100000
+#define REQUEST_WORDS_MAX 16 /* values of one parameter */
 
 /** Parses a body or a line: one JSON object and nothing else, no duplicate keys, bounded depth.
  * @return 0 with a new reference; -EINVAL with where and what. */
@@ -90,15 +92,26 @@ enum request_query_bit { /* what a route allows */
 			 REQUEST_QUERY_LINES = 16,
 			 REQUEST_QUERY_AFTER = 32,
 			 REQUEST_QUERY_USAGE = 64,
-			 REQUEST_QUERY_NO_WAIT = 128
+			 REQUEST_QUERY_CONTEXT = 128,
+			 REQUEST_QUERY_KIND = 256,
+			 REQUEST_QUERY_LAST = 512,
+			 REQUEST_QUERY_SINCE = 1024,
+			 REQUEST_QUERY_EVENT = 2048,
+			 REQUEST_QUERY_NO_WAIT = 4096
 };
 
 struct request_query {
 	uint64_t replace, full, runtime, follow, usage, no_wait; /* 0 or 1 */
-	uint64_t lines, after;
+	uint64_t lines, after, last, since;
+	/* given any number of times; borrowed from the request */
+	struct request_words {
+		const char *items[REQUEST_WORDS_MAX];
+		size_t count;
+	} contexts, kinds;
+	const char *event; /* or NULL */
 	unsigned given; /* bits of enum request_query_bit */
 };
 
-/** Takes one parameter. @value may be NULL ("?follow"). @return 0 or -EINVAL. */
+/** Takes one parameter. @value may be NULL ("?follow"); words are borrowed. @return 0 or -EINVAL. */
 [[nodiscard]] int request_query_add(struct request_query *q, unsigned allowed, const char *name,
 				    const char *value, struct err *e);

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/api/api.h"
+#include "daemon/journald.h"
 #include "daemon/main/instance.h"
 #include "daemon/main/options.h"
 #include "daemon/manager.h"
@@ -189,6 +190,10 @@ static int start_manager(struct daemon *d, struct err *e)
 		.profile_dir = d->options.profiles,
 		.instance = d->instance.name,
 		.seats = d->options.seats,
+		.history_bytes = d->options.history_bytes,
+		.journal = d->options.journal[0]  ? d->options.journal
+			   : journald_is_stderr() ? JOURNALD_SOCKET
+						  : NULL,
 		.ids_first = d->instance.ids_first,
 		.ids_total = d->instance.ids_total,
 	};

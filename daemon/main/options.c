@@ -18,6 +18,9 @@
 
 #define SEATS_DEFAULT 4
 #define SEATS_MAX 64
+#define HISTORY_DEFAULT (UINT64_C(8) << 20)
+#define HISTORY_MIN (UINT64_C(64) << 10)
+#define HISTORY_MAX (UINT64_C(1) << 30)
 
 struct row {
 	const char *name, *argument, *help;
@@ -46,6 +49,17 @@ static int read_seats(const char *name, const char *value, void *out, struct err
 		return err_set(e, -EINVAL, "--%s: a number from 0 to %d is expected", name,
 			       SEATS_MAX);
 	*(unsigned *) out = (unsigned) n;
+	return 0;
+}
+
+static int read_size(const char *name, const char *value, void *out, struct err *e)
+{
+	uint64_t n;
+
+	if (units_parse_bytes(value, &n) < 0 || n < HISTORY_MIN || n > HISTORY_MAX)
+		return err_set(e, -EINVAL, "--%s: a size from 64K to 1G is expected, as in 8M",
+			       name);
+	*(uint64_t *) out = n;
 	return 0;
 }
 
@@ -89,6 +103,10 @@ static const struct row rows[] = {
 	{ "profiles", "DIR", "where seccomp profiles are", read_path, AT(profiles) },
 	{ "seats", "N", "prepared processes to keep ready for the next start (4)", read_seats,
 	  AT(seats) },
+	{ "history", "SIZE", "how much of the events' history to keep on disk (8M)", read_size,
+	  AT(history_bytes) },
+	{ "journal", "SOCKET", "the journal that gets the events too (where stderr goes to it)",
+	  read_path, AT(journal) },
 	{ "root-only", NULL, "refuse owners of contexts too", read_flag, AT(root_only) },
 	{ "log-level", "LEVEL", "error, warning, info (the default) or debug", read_level,
 	  AT(log_level) },
@@ -117,6 +135,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		.state_dir = "/var/lib/ward",
 		.run_dir = "/run/ward",
 		.seats = SEATS_DEFAULT,
+		.history_bytes = HISTORY_DEFAULT,
 		.log_level = LOG_LEVEL_INFO,
 	};
 	opterr = 0;

@@ -13,6 +13,8 @@ struct options {
 	char config_dir[PATH_MAX], state_dir[PATH_MAX], run_dir[PATH_MAX];
 	char init[PATH_MAX], profiles[PATH_MAX];
 	unsigned seats;
+	uint64_t history_bytes;
+	char journal[PATH_MAX]; /* "": only where standard error goes to it */
 	enum log_level log_level;
 	bool root_only; /* owners are refused too */
 	bool help, version; /* print and go */

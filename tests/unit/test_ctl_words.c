@@ -41,7 +41,7 @@ static void good_lines_are_parsed(void **state)
 	static const struct {
 		const char *line, *verb, *command;
 		size_t operands;
-		uint32_t given;
+		uint64_t given;
 	} rows[] = {
 		{ "w run -- true -x", "run", "true", 0, 0 },
 		{ "w run true --name", "run", "true", 0, 0 },

@@ -2,6 +2,8 @@
  * tests run twice where the host allows it: as it is, and as if it had no cgroup2 (v1 alone). */
 #include "tests/unit/sched_fixture.h"
 
+#include <poll.h>
+
 /* --- life --- */
 
 static void enter_and_leave(void **state)
@@ -214,6 +216,84 @@ static void cpu_hog(void **state)
 	kill_and_remove(slot, pid);
 }
 
+/* --- read back as keys --- */
+
+static void lives(unsigned slot, const char *key, const char *want)
+{
+	struct buf b = { 0 };
+
+	assert_int_equal(sched_slot_live(host, slot, key, &b), 0);
+	assert_string_equal(b.data, want);
+	buf_done(&b);
+}
+
+static void values_read_back(void **state)
+{
+	struct buf none = { 0 };
+	struct sched_pressure p;
+	struct sched_throttle t;
+	unsigned slot;
+
+	(void) state;
+	need(CG_CPU);
+	need(CG_MEMORY);
+	need(CG_PIDS);
+	slot = make_slot();
+	lives(slot, "cpu.limit", "max");
+	lives(slot, "cpu.share", "100");
+	lives(slot, "memory.limit", "max");
+	lives(slot, "process.limit", "max");
+	for (unsigned share = 1; share <= 10000; share = share * 7 / 5 + 1) {
+		char text[16];
+
+		(void) snprintf(text, sizeof(text), "%u", share);
+		set(slot, "cpu.weight", text);
+		lives(slot, "cpu.share", text);
+	}
+	set(slot, "cpu.max", "12500 50000");
+	set(slot, "memory.max", "67108864");
+	set(slot, "memory.swap.max", "1048576");
+	set(slot, "pids.max", "20");
+	lives(slot, "cpu.limit", "25%");
+	lives(slot, "memory.limit", "64M");
+	lives(slot, "memory.swap", "1M");
+	lives(slot, "process.limit", "20");
+	assert_int_equal(sched_slot_live(host, slot, "context.command", &none), -EOPNOTSUPP);
+	assert_int_equal(sched_slot_throttle(host, slot, &t), 0);
+	assert_int_equal(t.throttled_periods, 0);
+	if (sched_slot_pressure(host, slot, "cpu", &p) != -EOPNOTSUPP) {
+		assert_int_equal(sched_slot_pressure(host, slot, "memory", &p), 0);
+		assert_true(p.some.avg10 <= 10000);
+	}
+	remove_slot(slot);
+}
+
+static void a_hit_limit_is_counted(void **state)
+{
+	bool notifies;
+	uint64_t hits;
+	unsigned slot;
+	pid_t pid;
+	int fd;
+
+	(void) state;
+	need(CG_PIDS);
+	slot = make_slot();
+	set(slot, "pids.max", "20");
+	fd = sched_slot_events_open(host, slot, "pids", &notifies);
+	assert_true(fd >= 0);
+	assert_int_equal(sched_events_read(fd, &hits), 0);
+	assert_int_equal(hits, 0);
+	pid = spawn(slot, forker, NULL);
+	assert_true(until(is_pids_limited, slot));
+	if (notifies)
+		assert_int_equal(poll(&(struct pollfd){ fd, POLLPRI, 0 }, 1, 5000), 1);
+	assert_int_equal(sched_events_read(fd, &hits), 0);
+	assert_true(hits > 0);
+	close(fd);
+	kill_and_remove(slot, pid);
+}
+
 /* --- devices --- */
 
 static void opener(void *arg)
@@ -253,6 +333,20 @@ static void devices(void **state)
 	/* One slot's device is no other slot's. */
 	slot = make_slot();
 	assert_int_equal(WEXITSTATUS(reap(spawn(slot, opener, node))), 3);
+	assert_int_equal(WEXITSTATUS(reap(spawn(slot, opener, node))), 3);
+	if (host->devices == CG_DEVICES_BPF) {
+		struct sched_denials d;
+
+		assert_int_equal(sched_slot_denials(host, slot, &d), 0);
+		assert_int_equal(d.count, 2);
+		assert_int_equal(d.type, 'c');
+		assert_int_equal(d.major, 10);
+		assert_int_equal(d.minor, 237);
+		assert_true(d.read && !d.write && !d.mknod);
+	} else {
+		assert_int_equal(sched_slot_denials(host, slot, &(struct sched_denials){ 0 }),
+				 -EOPNOTSUPP);
+	}
 	remove_slot(slot);
 }
 
@@ -264,6 +358,7 @@ int main(void)
 		cmocka_unit_test(nested_groups),    cmocka_unit_test(sweep),
 		cmocka_unit_test(fork_bomb),	    cmocka_unit_test(memory_bomb),
 		cmocka_unit_test(cpu_hog),	    cmocka_unit_test(devices),
+		cmocka_unit_test(values_read_back), cmocka_unit_test(a_hit_limit_is_counted),
 	};
 	int failed = cmocka_run_group_tests_name("as it is", tests, group_setup, group_teardown);
 

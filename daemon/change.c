@@ -16,8 +16,8 @@ struct change {
 
 static void change_done(struct change *ch)
 {
-	spec_freep(&ch->declared);
-	spec_freep(&ch->active);
+	spec_discard(ch->declared);
+	spec_discard(ch->active);
 }
 
 static int set_one(struct context *c, struct change *ch, const char *key, const char *value,
@@ -113,7 +113,7 @@ static void revert(struct context *c, const struct change *ch)
 int manager_set(struct manager *m, struct context *c, const json_t *keys, bool runtime,
 		bool *ret_restart, struct err *e)
 {
-	struct change ch;
+	struct change ch = {};
 	int r = prepare(c, keys, runtime, &ch, e);
 
 	if (r < 0) {

@@ -24,6 +24,7 @@ struct manager_config {
 	const char *config_dir, *state_dir, *run_dir; /* absolute */
 	const char *init_path, *profile_dir;
 	const char *instance; /* cgroup directory below "ward/" */
+	const char *journal_path; /* the system journal's socket for streams */
 	unsigned seats; /* parked seats to keep; 0: none */
 	uint64_t history_bytes; /* of events to keep on disk */
 	const char *journal; /* the socket of the journal that gets them too; NULL: none */
@@ -78,8 +79,6 @@ bool context_is_running(const struct context *c);
 /** [{"pid": host pid, "inner": pid inside, "user": uid inside, "state": "S", "cpu_us", "rss_bytes",
  *  "command"}]. @return new reference or NULL with `e`. */
 json_t *context_processes(struct manager *m, struct context *c, struct err *e);
-/** Opens the context's log for reading. @return descriptor or -errno (-ENOENT: nothing yet). */
-int context_log_open(struct manager *m, struct context *c);
 /** Why it is in the state it is in, from what is read back: see docs/api.md. New reference or NULL. */
 json_t *context_why(struct manager *m, struct context *c);
 /** The same of a name that is no context but was one: NULL when no event tells of it. */

@@ -19,12 +19,11 @@ static uint64_t number(const json_t *o, const char *key)
 static int read_spec(struct context *c, const json_t *o)
 {
 	struct spec_errors errors = {};
-	struct spec *s = calloc(1, sizeof(*s));
-	int r = s ? spec_init(s, c->name) : -ENOMEM;
+	struct spec *s = spec_new(c->name);
+	int r;
 
-	if (r < 0) {
-		free(s);
-		return r;
+	if (!s) {
+		return -ENOMEM;
 	}
 	r = spec_read_json(s, o, &errors);
 	for (size_t i = 0; i < errors.lines.count; i++) {

@@ -53,6 +53,14 @@ static const char *const upper_words[] = {
 static_assert(ARRAY_SIZE(upper_words) == SPEC_UPPER_COUNT);
 static const struct row_choice upper_choice = CHOICE(upper_words, -1);
 
+static const char *const log_words[] = {
+	[SPEC_LOG_FILE] = "file",
+	[SPEC_LOG_JOURNAL] = "journal",
+	[SPEC_LOG_NONE] = "none",
+};
+static_assert(ARRAY_SIZE(log_words) == SPEC_LOG_COUNT);
+static const struct row_choice log_choice = CHOICE(log_words, -1);
+
 static const char *const seccomp_words[SPEC_SECCOMP_COUNT] = {
 	[SPEC_SECCOMP_DEFAULT] = "default",
 	[SPEC_SECCOMP_STRICT] = "strict",
@@ -320,6 +328,21 @@ static const struct row rows[] = {
 		.help = "What happens when health or watchdog say that the context does not "
 			"work: it is stopped and, whatever restart says, started again; it is "
 			"stopped; only an event tells.",
+	},
+	{
+		.section = "context",
+		.name = "log",
+		.type = &row_log,
+		.at = { ROW_FIELD(context.log, enum spec_log),
+			ROW_FIELD(context.log_bytes, uint64_t) },
+		.choice = &log_choice,
+		.min = 64 * KIB,
+		.max = TIB,
+		.fallback = "file:16M",
+		.allowed = "file, file:SIZE (64K..1T), journal or none",
+		.help = "Where standard output and error go without a client: to a file that holds "
+			"the newest SIZE at most (16M), to the system's journal with the context's "
+			"name as identifier, or nowhere.",
 	},
 	{
 		.section = "files",

@@ -29,6 +29,7 @@ enum spec_network {
 	SPEC_NETWORK_HOST,
 	SPEC_NETWORK_COUNT
 };
+enum spec_log { SPEC_LOG_FILE, SPEC_LOG_JOURNAL, SPEC_LOG_NONE, SPEC_LOG_COUNT };
 enum spec_ids { SPEC_IDS_AUTO, SPEC_IDS_NONE, SPEC_IDS_RANGE, SPEC_IDS_COUNT };
 enum spec_seccomp {
 	SPEC_SECCOMP_DEFAULT,
@@ -137,6 +138,8 @@ struct spec {
 		struct strv owners; /* users of the host: names or numbers */
 		struct spec_grant *grants;
 		size_t grant_count;
+		enum spec_log log;
+		uint64_t log_bytes; /* with SPEC_LOG_FILE */
 	} context;
 	struct {
 		enum spec_root root;

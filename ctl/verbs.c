@@ -97,10 +97,23 @@ const struct verb verbs_table[] = {
 	  "of its own." },
 	{ "ps", "NAME", OPT(JSON), VERB_INSIDE, verb_ps, "list the processes of a context",
 	  "PID is the number on this host, INNER the one that the context sees." },
-	{ "logs", "NAME", OPT(FOLLOW) | OPT(LINES), VERB_INSIDE, verb_logs,
-	  "print what a context wrote",
-	  "Standard output and error of a context that was started or run detached. On a terminal "
-	  "control characters are not let through; into a file or pipe every byte is." },
+	{ "logs", MANY,
+	  OPT(FOLLOW) | OPT(LINES) | OPT(SINCE) | OPT(UNTIL) | OPT(START), VERB_INSIDE, verb_logs,
+	  "print what contexts wrote",
+	  "Standard output and error of contexts that were started or run detached. With --follow "
+	  "it goes on until the context ends. On a terminal starts and ends are marked and control "
+	  "characters are not let through; into a file or pipe every byte is, and nothing else. "
+	  "With several names each line bears its context's.\n\n"
+	  "TIME is how long ago, as in 10m, 36h, 7d; a moment as in \"2026-11-21 10:04:05\", "
+	  "2026-11-21, 10:04; today, yesterday; or @SECONDS since 1970. Contexts write their logs "
+	  "themselves, so lines bear no time: the daemon notes about once a second how far a log "
+	  "has come, and what was written in the second around TIME may be printed too. The older "
+	  "the part of a log that is written all the time, the coarser are the notes.\n\n"
+	  "A log holds the newest lines up to its size (key context.log). Whoever follows too "
+	  "slowly is told how many bytes were removed before they were read.\n\n"
+	  "  wardctl logs -f web db\n"
+	  "  wardctl logs web --since 10m\n"
+	  "  wardctl logs web --start 2" },
 	{ "list", "", OPT(JSON) | OPT(QUIET), VERB_LOOK, verb_list, "list the contexts",
 	  "With --quiet only the names, one a line." },
 	{ "show", "NAME", OPT(JSON) | OPT(FULL), VERB_LOOK, verb_show,

@@ -16,6 +16,7 @@
 
 #define BYTES_MAX ((size_t) LOG_MARKS_MAX * 2 * sizeof(struct log_mark))
 #define KEPT_MARKS (LOG_MARKS_MAX / 4 * 3)
+#define SPACING (LOG_MARKS_MAX / 2)
 
 static_assert(sizeof(struct log_mark) == 32, "the file's format");
 
@@ -93,9 +94,8 @@ static int compact(int dirfd, const char *name, uint64_t floor)
 
 int log_index_add(int dirfd, const char *name, const struct log_mark *mark, uint64_t floor)
 {
-	_cleanup_close_ int fd =
-		sys(openat(dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-			   0600));
+	_cleanup_close_ int fd = sys(
+		openat(dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
 	struct stat st;
 	int r = fd < 0 ? fd : sys(fstat(fd, &st));
 
@@ -145,8 +145,8 @@ static size_t last_start_before(const struct log_marks *m, uint64_t floor)
 }
 
 /* Keeps what `keep` says, and always the last. */
-static void filter(struct log_marks *m, bool (*keep)(const struct log_mark *mark, size_t i, void *arg),
-		   void *arg)
+static void filter(struct log_marks *m,
+		   bool (*keep)(const struct log_mark *mark, size_t i, void *arg), void *arg)
 {
 	size_t count = 0;
 
@@ -170,28 +170,45 @@ static bool is_kept_part(const struct log_mark *mark, size_t i, void *arg)
 	return mark->end > f->floor || i == f->start;
 }
 
-struct half {
-	size_t end;
-	bool every; /* also starts and exits */
+/* The older a mark is, the further it may be from the one before. */
+struct spacing {
+	uint64_t newest_us, before_us; /* the last mark of all, the last one kept */
+	uint64_t share; /* of a mark's age */
 };
 
-static bool is_not_thinned(const struct log_mark *mark, size_t i, void *arg)
+static bool is_spaced(const struct log_mark *mark, size_t i, void *arg)
 {
-	const struct half *h = arg;
 	bool plain = mark->kind == LOG_MARK_TIME || mark->kind == LOG_MARK_MOVED;
+	struct spacing *s = arg;
 
-	return i >= h->end || i % 2 == 0 || (!h->every && !plain);
+	if (i > 0 && plain &&
+	    mark->time_us - s->before_us < (s->newest_us - mark->time_us) / s->share) {
+		return false;
+	}
+	s->before_us = mark->time_us;
+	return true;
+}
+
+static bool is_recent(const struct log_mark *mark, size_t i, void *arg)
+{
+	(void) mark;
+	return i >= *(const size_t *) arg;
 }
 
 void log_marks_thin(struct log_marks *m, uint64_t floor)
 {
 	struct front front = { floor, last_start_before(m, floor) };
+	size_t first;
 
 	filter(m, is_kept_part, &front);
-	for (int round = 0; round < 16 && m->count > KEPT_MARKS; round++) {
-		struct half half = { m->count / 2, round > 7 };
+	for (uint64_t share = SPACING; share > 1 && m->count > KEPT_MARKS; share /= 2) {
+		struct spacing s = { m->items[m->count - 1].time_us, 0, share };
 
-		filter(m, is_not_thinned, &half);
+		filter(m, is_spaced, &s);
+	}
+	if (m->count > KEPT_MARKS) { /* nothing but starts and exits */
+		first = m->count - KEPT_MARKS;
+		filter(m, is_recent, &first);
 	}
 }
 

@@ -57,8 +57,10 @@ static int open_journal(const struct context *c, struct err *e)
 	int fd = journal_connect(path, c->name);
 
 	if (fd < 0) {
-		return err_set(e, fd, "opening its log: no journal answers at %s: %s (context.log = journal)",
-			       path, strerror(-fd));
+		return err_set(
+			e, fd,
+			"opening its log: no journal answers at %s: %s (context.log = journal)",
+			path, strerror(-fd));
 	}
 	return fd;
 }
@@ -70,8 +72,8 @@ static int open_file(const struct context *c, struct err *e)
 
 	if (r < 0) {
 		fd_close(fd);
-		return err_set_errno(e, r, "opening its log, %s/logs/%s.log",
-				     c->manager->state_dir, c->name);
+		return err_set_errno(e, r, "opening its log, %s/logs/%s.log", c->manager->state_dir,
+				     c->name);
 	}
 	return fd;
 }

@@ -27,7 +27,8 @@ struct log_reader {
 	struct log_marks marks; /* starts and exits */
 	size_t next_mark;
 	unsigned marks_known; /* log->marks when they were read */
-	uint64_t mark_us, last_us; /* marks before or at the one, and from the other on, are none of ours */
+	uint64_t mark_us,
+		last_us; /* marks before or at the one, and from the other on, are none of ours */
 	bool placed; /* `at` begins a line */
 	bool cut; /* `at` may lie within a line */
 	bool inside; /* the last byte given ended no line */
@@ -234,8 +235,8 @@ static ssize_t give_missed(struct log_reader *r, char *out, size_t size)
 	r->inside = false;
 	return r->query.frames
 		       ? snprintf(out, size, "missed %llu\n", n)
-		       : snprintf(out, size,
-				  "%s[%llu bytes were removed before they were read]\n", newline, n);
+		       : snprintf(out, size, "%s[%llu bytes were removed before they were read]\n",
+				  newline, n);
 }
 
 static ssize_t give_text(struct log_reader *r, char *out, size_t size, uint64_t end)
@@ -347,7 +348,8 @@ static int refuse_elsewhere(const struct context *c, struct err *e)
 		return 0;
 	}
 	if (s->context.log == SPEC_LOG_NONE) {
-		return err_set(e, -EBUSY, "%s: its output is not kept (context.log = none)", c->name);
+		return err_set(e, -EBUSY, "%s: its output is not kept (context.log = none)",
+			       c->name);
 	}
 	return err_set(e, -EBUSY, "%s: its output is in the journal: journalctl -t %s", c->name,
 		       c->name);
@@ -364,11 +366,9 @@ int log_reader_new(struct manager *m, struct context *c, const struct log_query 
 	}
 	r = calloc(1, sizeof(*r));
 	if (r) {
-		*r = (struct log_reader){ .fd = -1,
-					 .wake = wake,
-					 .arg = arg,
-					 .query = *q,
-					 .last_us = UINT64_MAX };
+		*r = (struct log_reader){
+			.fd = -1, .wake = wake, .arg = arg, .query = *q, .last_us = UINT64_MAX
+		};
 		r->log = log_get(c);
 	}
 	if (!r || !r->log) {
@@ -376,6 +376,7 @@ int log_reader_new(struct manager *m, struct context *c, const struct log_query 
 		return err_set(e, -ENOMEM, "%s: reading its log: out of memory", c->name);
 	}
 	LIST_INSERT_HEAD(&r->log->readers, r, link);
+	logs_followed(m, q->follow);
 	log_look(r->log);
 	code = choose(r, c->name, e);
 	if (code >= 0 && q->follow) {
@@ -394,6 +395,7 @@ void log_reader_free(struct log_reader *r)
 	if (!r) {
 		return;
 	}
+	logs_followed(r->log->manager, -r->query.follow);
 	manager_cancel(r->log->manager, r);
 	LIST_REMOVE(r, link);
 	log_unref(r->log);

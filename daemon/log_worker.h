@@ -33,8 +33,9 @@ bool log_worker_on_ext(int fd);
 struct log_worker;
 /** @done hears every answer; one with id 0 when the worker is gone: what was ordered may or may not
  * have been done. */
-[[nodiscard]] int log_worker_new(sd_event *loop, void (*done)(const struct log_answer *a, void *arg),
-				 void *arg, struct log_worker **ret);
+[[nodiscard]] int log_worker_new(sd_event *loop,
+				 void (*done)(const struct log_answer *a, void *arg), void *arg,
+				 struct log_worker **ret);
 /** What was ordered is still done. NULL is fine. */
 void log_worker_free(struct log_worker *w);
 /** Orders something done to a file open for writing. @lock a descriptor that the worker holds until

@@ -34,6 +34,7 @@
 #define BLOCK_DEFAULT 4096u
 #define MARK_EVERY_US 1000000ull
 #define LOOK_AFTER_US (20ull * 1000) /* how long growth goes unseen */
+#define FOLLOWED_AFTER_US (2ull * 1000) /* the same while somebody follows */
 #define READS_MAX 16 /* of events, in one look */
 
 struct logs {
@@ -42,7 +43,7 @@ struct logs {
 	struct log_worker *worker;
 	struct log_list busy;
 	uint64_t orders;
-	unsigned round;
+	unsigned round, followers;
 };
 
 int log_file_open(struct manager *m, const char *name, int flags)
@@ -50,8 +51,8 @@ int log_file_open(struct manager *m, const char *name, int flags)
 	char file[SPEC_NAME_MAX + 8];
 
 	(void) snprintf(file, sizeof(file), "%s.log", name);
-	return sys(openat(m->log_dirfd, file, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-			  0600));
+	return sys(openat(m->log_dirfd, file,
+			  flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
 }
 
 static uint64_t realtime_us(void)
@@ -85,7 +86,8 @@ static int add_mark(struct log *l, enum log_mark_kind kind, uint64_t time_us, ui
 int log_marks(struct log *l, struct log_marks *ret)
 {
 	*ret = (struct log_marks){};
-	return l->context ? log_index_read(l->manager->logs->index_dirfd, l->context->name, ret) : 0;
+	return l->context ? log_index_read(l->manager->logs->index_dirfd, l->context->name, ret)
+			  : 0;
 }
 
 /* Notes the length as of the last look that was not noted then, and that of now, a second apart. */
@@ -453,6 +455,11 @@ static int on_look(sd_event_source *source, uint64_t now, void *userdata)
 	return sd_event_source_set_enabled(m->logs->grow, SD_EVENT_ON);
 }
 
+void logs_followed(struct manager *m, int count)
+{
+	m->logs->followers += (unsigned) count;
+}
+
 /* Something grew: look at it in a moment, together with what grows until then. */
 static int on_growth(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -462,7 +469,9 @@ static int on_growth(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void) fd;
 	(void) revents;
 	if (r >= 0) {
-		r = sd_event_source_set_time_relative(m->logs->look, LOOK_AFTER_US);
+		r = sd_event_source_set_time_relative(m->logs->look, m->logs->followers
+									     ? FOLLOWED_AFTER_US
+									     : LOOK_AFTER_US);
 	}
 	return r < 0 ? r : sd_event_source_set_enabled(m->logs->look, SD_EVENT_ONESHOT);
 }

@@ -67,5 +67,7 @@ void log_look(struct log *l);
 bool log_is_still(const struct log *l);
 [[nodiscard]] int log_marks(struct log *l, struct log_marks *ret);
 int log_file_open(struct manager *m, const char *name, int flags);
+/** While somebody follows, growth is looked at sooner. @count 1 or -1. */
+void logs_followed(struct manager *m, int count);
 /** A reader's file has grown, or may be read again (log_reader.c). */
 void log_readers_wake(struct log *l);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -74,6 +75,10 @@ static void record_end(struct context *c, const struct journal_record *record)
 	if (started) {
 		ending_explain(c, x);
 	}
+	if (!json_is_true(json_object_get(record->head, "attached")) && c->active &&
+	    c->active->context.log == SPEC_LOG_FILE) {
+		logs_mark(c, LOG_MARK_EXIT, log_exit(x->code != CLD_EXITED, x->status));
+	}
 	if (c->active) {
 		service_ended(c, unwanted(record));
 	}
@@ -87,6 +92,7 @@ static void record_end(struct context *c, const struct journal_record *record)
 	journal_end(c);
 	spec_freep(&c->active);
 	if (c->throwaway) {
+		logs_remove(c->manager, c->name);
 		registry_remove(c->manager, c);
 	}
 }

@@ -224,6 +224,16 @@ int spec_errors_to_err(const struct spec_errors *errors, struct err *e);
  * component less ".ini", and is empty where that is no name. @return as spec_read_ini, -errno. */
 [[nodiscard]] int spec_read_file(struct spec *s, const char *path, struct spec_errors *errors);
 
+/**
+ * Writes the keys that `which` names with the values of `wanted` into an INI text that has no errors.
+ * All else stays as it is, byte for byte: comments, order, blanks, line ends; of a list, the lines
+ * whose entries stay. A key that is not there is added unless it has its default.
+ * @return 0 with the text appended to `out`, -ENOMEM, -EFBIG.
+ */
+[[nodiscard]] int spec_edit_ini(const char *text, size_t len, const struct spec *wanted,
+				bool (*which)(const char *section, const char *name, void *arg),
+				void *arg, struct buf *out);
+
 /** The inverses: keys that differ from their default (all keys with `full`). */
 void spec_write_ini(const struct spec *s, bool full, struct buf *out);
 /** @return a new object, or NULL when out of memory. */

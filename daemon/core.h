@@ -135,7 +135,7 @@ LIST_HEAD(burial_list, burial);
 struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
-	char *journal_path; /* the system journal's socket for streams */
+	char *journal_stdout; /* the system journal's socket for streams */
 	int config_dirfd, journal_dirfd, log_dirfd;
 	int notify_dirfd, netns_fd; /* opened when first needed */
 	struct facts facts;

@@ -53,7 +53,7 @@ static int journal_connect(const char *path, const char *name)
 
 static int open_journal(const struct context *c, struct err *e)
 {
-	const char *path = c->manager->journal_path;
+	const char *path = c->manager->journal_stdout;
 	int fd = journal_connect(path, c->name);
 
 	if (fd < 0) {

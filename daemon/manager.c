@@ -20,8 +20,8 @@ static int open_directories(struct manager *m, const struct manager_config *conf
 	m->config_dir = strdup(config->config_dir);
 	m->state_dir = strdup(config->state_dir);
 	m->run_dir = strdup(config->run_dir);
-	m->journal_path = strdup(config->journal_path);
-	if (!m->config_dir || !m->state_dir || !m->run_dir || !m->journal_path ||
+	m->journal_stdout = strdup(config->journal_stdout);
+	if (!m->config_dir || !m->state_dir || !m->run_dir || !m->journal_stdout ||
 	    asprintf(&journal, "%s/contexts", m->run_dir) < 0 ||
 	    asprintf(&logs, "%s/logs", m->state_dir) < 0) {
 		return err_set(e, -ENOMEM, "opening the daemon's directories: out of memory");
@@ -238,7 +238,7 @@ void manager_free(struct manager *m)
 	free(m->config_dir);
 	free(m->state_dir);
 	free(m->run_dir);
-	free(m->journal_path);
+	free(m->journal_stdout);
 	free(m);
 }
 

@@ -24,7 +24,7 @@ struct manager_config {
 	const char *config_dir, *state_dir, *run_dir; /* absolute */
 	const char *init_path, *profile_dir;
 	const char *instance; /* cgroup directory below "ward/" */
-	const char *journal_path; /* the system journal's socket for streams */
+	const char *journal_stdout; /* the system journal's socket for streams */
 	unsigned seats; /* parked seats to keep; 0: none */
 	uint64_t history_bytes; /* of events to keep on disk */
 	const char *journal; /* the socket of the journal that gets them too; NULL: none */

@@ -189,7 +189,7 @@ static int start_manager(struct daemon *d, struct err *e)
 		.init_path = d->options.init,
 		.profile_dir = d->options.profiles,
 		.instance = d->instance.name,
-		.journal_path = d->options.journal,
+		.journal_stdout = d->options.journal_stdout,
 		.seats = d->options.seats,
 		.history_bytes = d->options.history_bytes,
 		.journal = d->options.journal[0]  ? d->options.journal

@@ -3,7 +3,7 @@
 # the journal or nowhere; and a daemon that dies while it shortens one.
 . "$(dirname "$0")/../lib/harness.sh"
 JOURNAL=${TMPDIR:-/tmp}/ward-test-journal.$$
-start_daemon --journal "$JOURNAL"
+start_daemon --journal-stdout "$JOURNAL"
 LOGS=$WARD_DIR/state/logs
 mkdir "$WARD_DIR/gate"
 log_has() { ctl logs "$1" | grep -q -- "$2"; }
@@ -106,7 +106,7 @@ check "and cuts it" retry_until 10 log_has rude after
 is "its log is what is left" "$(ctl logs rude)" after
 check "the disk gets its blocks back" retry_until 5 disk_below rude 100000000
 check "it stops" ctl stop rude
-is "a new daemon knows that the first line is whole" "$(term_daemon; launch_daemon --journal "$JOURNAL"; ctl logs rude)" after
+is "a new daemon knows that the first line is whole" "$(term_daemon; launch_daemon --journal-stdout "$JOURNAL"; ctl logs rude)" after
 DAEMON=$(pgrep -n -f -- "--state-dir $WARD_DIR/state") # launched in a subshell
 
 # --- time and starts ---
@@ -142,7 +142,7 @@ kill_daemon
 sleep 1.2
 touch "$WARD_DIR/gate/end"
 sleep 0.3
-launch_daemon --journal "$JOURNAL"
+launch_daemon --journal-stdout "$JOURNAL"
 is "a new daemon knows when what was written" "$(ctl logs talk --since "@$between" | tail -n 1)" ends
 is "and the starts before it" "$(ctl logs talk --start 2 | tail -n 1)" ends
 like "an end that no daemon saw is marked" "$(api "http://w/v1/contexts/talk/logs?frames=1" | tail -n 1)" '^exit .* status 3$'

@@ -16,7 +16,6 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on with what comes", false },
 	[OPT_LINES] = { "lines", 'n', "N", "begin with the last N lines or events", false },
 	[OPT_AFTER] = { "after", 0, "SEQ", "begin after the event with this number", false },
-	[OPT_SINCE] = { "since", 0, "TIME", "begin with what was written after TIME", false },
 	[OPT_UNTIL] = { "until", 0, "TIME", "end with what was written before TIME", false },
 	[OPT_START] = { "start", 0, "N", "only what was written since the N-th last start, 1 for the last",
 			false },

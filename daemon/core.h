@@ -173,6 +173,9 @@ void registry_drop_undeclared(struct manager *m);
 void registry_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 /** Reads every *.ini; errors are logged, the rest is kept. */
 void registry_read_config(struct manager *m);
+/** Reads NAME.ini, as it is now. @return 0 with one owner's share; -EINVAL with lines, -errno. */
+[[nodiscard]] int registry_read(struct manager *m, const char *name, const struct spec **ret,
+				struct spec_errors *errors);
 /** Writes NAME.ini. @return 0 or -errno. */
 [[nodiscard]] int registry_write(struct manager *m, const struct spec *spec, struct err *e);
 /** Makes a name that is not taken: "run-N". */
@@ -196,7 +199,9 @@ void spec_discard(struct spec *s);
 void journal_note(struct context *c, const char *fact);
 /** The same for a fact that is told as an event: with the number it will have (tell.h). */
 void journal_note_event(struct context *c, const char *fact, uint64_t seq);
-/** Rewrites the record with the present spec (after a live change). */
+/** Notes that the limits are about to become those of `wanted`; a rewrite completes the change. */
+[[nodiscard]] int journal_intend(struct context *c, const struct spec *wanted, struct err *e);
+/** Rewrites the record with the present spec; what has become true since it was begun stays. */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
 /** Replaces the record by how it ended; a throwaway's is removed. */
 void journal_end(struct context *c);
@@ -211,6 +216,7 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
+	json_t *intent; /* the spec of a change that was not completed; or NULL */
 	bool started, ready, frozen, stopping, throttled, ended;
 	bool asked, again, failed; /* of a stop: service_give_up() */
 	char fact[32]; /* the last one that is told as an event, "" when there is none ... */

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "daemon/change.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
 #include "daemon/service.h"
@@ -131,6 +132,9 @@ static int adopt(struct context *c, const struct journal_record *record)
 	r = service_adopt(c, record);
 	if (r < 0) {
 		log_warning("%s: going on with its health and restarts: %s", c->name, strerror(-r));
+	}
+	if (record->intent) {
+		change_settle(c, record->intent);
 	}
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	return 0;

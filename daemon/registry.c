@@ -108,9 +108,8 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* @errors gets what is wrong with the file, also that it cannot be read. */
-static int read_declaration(struct manager *m, const char *name, const struct spec **ret,
-			    struct spec_errors *errors)
+int registry_read(struct manager *m, const char *name, const struct spec **ret,
+		  struct spec_errors *errors)
 {
 	char file[SPEC_NAME_MAX + 8];
 	_cleanup_free_ char *text = NULL, *source = NULL, *line = NULL;
@@ -174,6 +173,7 @@ static struct context *refresh(struct manager *m, const char *name)
 	if (fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) {
 		if (c && c->declared) {
 			spec_freep(&c->declared);
+			c->declared_mtime = (struct timespec){};
 			if (c->state == LIFE_STOPPED && !c->ending) {
 				registry_remove(m, c);
 				c = NULL;
@@ -184,7 +184,7 @@ static struct context *refresh(struct manager *m, const char *name)
 	if (c && same_time(&c->declared_mtime, &st.st_mtim)) {
 		return c;
 	}
-	r = read_declaration(m, name, &s, &errors);
+	r = registry_read(m, name, &s, &errors);
 	log_errors(&errors);
 	spec_errors_done(&errors);
 	if (c) { /* told once; again when the file changes */
@@ -216,7 +216,7 @@ int manager_explain(struct manager *m, const char *name, struct spec_errors *err
 	if (!spec_name_valid(name) || faccessat(m->config_dirfd, file, F_OK, 0) < 0) {
 		return -ENOENT;
 	}
-	r = read_declaration(m, name, &s, errors);
+	r = registry_read(m, name, &s, errors);
 	spec_freep(&s);
 	return r;
 }

@@ -69,6 +69,22 @@ static int put_in_force(struct context *c, const struct spec *from, const struct
 	return r < 0 ? r : change_each(from, to, read_back, &reading);
 }
 
+/* The error begins with a key where one was to blame. */
+static void say_unchanged(struct context *c, struct err *e)
+{
+	_cleanup_free_ char *live = NULL;
+	char key[64], text[ERR_TEXT_MAX];
+
+	(void) snprintf(key, sizeof(key), "%.*s", (int) strcspn(e->text, ":"), e->text);
+	live = live_value(c, key);
+	(void) snprintf(text, sizeof(text), "%.900s", e->text);
+	if (live) {
+		(void) err_set(e, e->code, "%s; the kernel has %.64s, as before", text, live);
+	} else {
+		(void) err_set(e, e->code, "%s; nothing is changed", text);
+	}
+}
+
 /* Says what is in force now: nothing new, or what could not be taken back. */
 static int take_back(struct context *c, const struct spec *wanted, struct err *e)
 {
@@ -77,6 +93,7 @@ static int take_back(struct context *c, const struct spec *wanted, struct err *e
 	char text[ERR_TEXT_MAX];
 
 	if (put_in_force(c, wanted, c->active, &why) >= 0) {
+		say_unchanged(c, e);
 		return code;
 	}
 	log_error("%s: going back to the old values: %s", c->name, why.text);
@@ -300,8 +317,7 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 		bool *ret_restart, struct err *e)
 {
 	json_t *waiting = json_array();
-	int r = waiting ? set(c, keys, runtime, waiting, e)
-			: err_set(e, -ENOMEM, "out of memory");
+	int r = waiting ? set(c, keys, runtime, waiting, e) : err_set(e, -ENOMEM, "out of memory");
 
 	*ret_restart = json_array_size(waiting) > 0;
 	json_decref(waiting);

@@ -25,9 +25,9 @@ static int read_file(struct manager *m, const char *file, char **ret, size_t *re
 	int r = sys(fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW));
 
 	if (r >= 0) {
-		r = S_ISREG(st.st_mode) ? file_read_at(m->config_dirfd, file, SPEC_INI_MAX, ret,
-						       ret_len)
-					: -EINVAL;
+		r = S_ISREG(st.st_mode)
+			    ? file_read_at(m->config_dirfd, file, SPEC_INI_MAX, ret, ret_len)
+			    : -EINVAL;
 	}
 	if (r < 0) {
 		return err_set_errno(e, r, "reading %s/%s", m->config_dir, file);

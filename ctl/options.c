@@ -16,6 +16,7 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on with what comes", false },
 	[OPT_LINES] = { "lines", 'n', "N", "begin with the last N lines or events", false },
 	[OPT_AFTER] = { "after", 0, "SEQ", "begin after the event with this number", false },
+	[OPT_DRY_RUN] = { "dry-run", 0, NULL, "only print what would be done", false },
 	[OPT_UNTIL] = { "until", 0, "TIME", "end with what was written before TIME", false },
 	[OPT_START] = { "start", 0, "N", "only what was written since the N-th last start, 1 for the last",
 			false },

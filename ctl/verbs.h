@@ -65,6 +65,7 @@ int verb_check(const struct ctl *c);
 int verb_create(const struct ctl *c);
 int verb_delete(const struct ctl *c);
 int verb_set(const struct ctl *c);
+int verb_reload(const struct ctl *c); /* verbs_reload.c */
 int verb_get(const struct ctl *c);
 
 int verb_doctor(const struct ctl *c); /* verbs_host.c */

@@ -164,6 +164,8 @@ struct manager {
 struct context *registry_lookup(struct manager *m, const char *name);
 /** @return a new stopped, undeclared context, or NULL when out of memory. */
 struct context *registry_add(struct manager *m, const char *name);
+/** Takes `s` over as what its file says. A context that runs with the same has it only once. */
+void context_declare(struct context *c, const struct spec *s);
 /** Frees a stopped context. */
 void registry_remove(struct manager *m, struct context *c);
 void registry_done(struct manager *m);

@@ -242,11 +242,6 @@ void manager_free(struct manager *m)
 	free(m);
 }
 
-void manager_reload(struct manager *m)
-{
-	registry_read_config(m);
-}
-
 const struct facts *manager_facts(const struct manager *m)
 {
 	return &m->facts;

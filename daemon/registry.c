@@ -147,8 +147,7 @@ static void log_errors(const struct spec_errors *errors)
 	}
 }
 
-/* Takes `s` over. A context that runs with the same has it only once. */
-static void context_declare(struct context *c, const struct spec *s)
+void context_declare(struct context *c, const struct spec *s)
 {
 	spec_freep(&c->declared);
 	c->declared = s;

@@ -75,6 +75,7 @@ void api_stats_all(struct http_request *r);
 void api_declare(struct http_request *r);
 void api_delete(struct http_request *r);
 void api_change(struct http_request *r);
+void api_reload(struct http_request *r);
 void api_start(struct http_request *r);
 void api_stop(struct http_request *r);
 void api_kill(struct http_request *r);

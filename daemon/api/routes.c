@@ -37,6 +37,7 @@ const struct http_route api_routes[] = {
 	{ "GET", C "/plan", api_context_plan, NONE, OWNER, 0 },
 	{ "POST", C "/exec", api_exec, NEEDED, OWNER, 0 },
 	{ "POST", "/v1/run", api_run, NEEDED, ROOT, 0 },
+	{ "POST", "/v1/reload", api_reload, OPTIONAL, ROOT, REQUEST_QUERY_DRY },
 	{ "POST", "/v1/plan", api_plan, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/check", api_check, NEEDED, ROOT, 0 },
 	{ "GET", "/v1/events", api_events, NONE, ANY,

@@ -39,6 +39,7 @@ static const struct parameter table[] = {
 	{ "since", REQUEST_QUERY_SINCE, VALUE_NUMBER, AT(since), INT64_MAX, NULL },
 	{ "until", REQUEST_QUERY_UNTIL, VALUE_NUMBER, AT(until), INT64_MAX, NULL },
 	{ "start", REQUEST_QUERY_START, VALUE_NUMBER, AT(start), REQUEST_LOG_STARTS_MAX, NULL },
+	{ "dry", REQUEST_QUERY_DRY, VALUE_FLAG, AT(dry), 1, NULL },
 	{ "frames", REQUEST_QUERY_FRAMES, VALUE_FLAG, AT(frames), 1, NULL },
 	{ "context", REQUEST_QUERY_CONTEXT, VALUE_WORDS, AT(contexts), 0, spec_name_valid },
 	{ "kind", REQUEST_QUERY_KIND, VALUE_WORDS, AT(kinds), 0, kind_valid },

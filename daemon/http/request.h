@@ -71,6 +71,9 @@ struct request_check {
 };
 [[nodiscard]] int request_check(const json_t *o, struct request_check *ret, struct err *e);
 
+/** POST /v1/reload: {"names": ["web"]}; none: all. Free with strv_done(). */
+[[nodiscard]] int request_reload(const json_t *o, struct strv *ret, struct err *e);
+
 /** PATCH: {"section.key": "value", ...}, at least one. Whether the keys exist is not judged. */
 [[nodiscard]] int request_patch(const json_t *o, struct err *e);
 
@@ -101,11 +104,12 @@ enum request_query_bit { /* what a route allows */
 			 REQUEST_QUERY_NO_WAIT = 4096,
 			 REQUEST_QUERY_UNTIL = 8192,
 			 REQUEST_QUERY_START = 16384,
-			 REQUEST_QUERY_FRAMES = 32768
+			 REQUEST_QUERY_FRAMES = 32768,
+			 REQUEST_QUERY_DRY = 65536
 };
 
 struct request_query {
-	uint64_t replace, full, runtime, follow, usage, no_wait, frames; /* 0 or 1 */
+	uint64_t replace, full, runtime, follow, usage, no_wait, frames, dry; /* 0 or 1 */
 	uint64_t lines, after, last, start;
 	uint64_t since, until; /* us since the epoch */
 	/* given any number of times; borrowed from the request */

@@ -28,7 +28,6 @@ int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only, st
 	}
 	a->manager = m;
 	a->loop = loop;
-	a->inotify = -1;
 	r = api_audit_init(a, e);
 	if (r < 0)
 		(void) fd_close(listen_fd);
@@ -49,7 +48,6 @@ void api_free(struct api *a)
 		return;
 	http_free(a->http);
 	api_sessions_done(a);
-	api_logs_done(a);
 	api_audit_done(a);
 	free(a);
 }

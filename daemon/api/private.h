@@ -10,7 +10,6 @@
 #define API_OWNER_SESSIONS_MAX 64 /* of them of one uid that is not root */
 
 struct api_session;
-struct api_log;
 
 struct api {
 	struct manager *manager; /* borrowed */
@@ -18,9 +17,6 @@ struct api {
 	struct http *http;
 	struct api_session *sessions; /* session.c */
 	unsigned session_count;
-	int inotify; /* -1 until the first log is followed: logs.c */
-	sd_event_source *inotify_source;
-	struct api_log *logs;
 	struct bound bound; /* audit.c */
 	sd_event_source *audit_timer;
 };
@@ -79,6 +75,7 @@ void api_stats_all(struct http_request *r);
 void api_declare(struct http_request *r);
 void api_delete(struct http_request *r);
 void api_change(struct http_request *r);
+void api_reload(struct http_request *r);
 void api_start(struct http_request *r);
 void api_stop(struct http_request *r);
 void api_kill(struct http_request *r);
@@ -94,7 +91,6 @@ void api_why(struct http_request *r);
 /* events.c, logs.c */
 void api_events(struct http_request *r);
 void api_logs(struct http_request *r);
-void api_logs_done(struct api *a);
 /* session.c */
 void api_run(struct http_request *r);
 void api_exec(struct http_request *r);

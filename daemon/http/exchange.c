@@ -4,7 +4,6 @@
  * connection, so we watch it for the peer's leaving and call the handler's cancel function. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -116,24 +115,6 @@ static void without_hurry(struct http_request *r, struct MHD_Response *response,
 	(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	(void) MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-}
-
-void http_reply_file(struct http_request *r, int fd, uint64_t offset)
-{
-	struct MHD_Response *response = NULL;
-	struct stat st;
-
-	if (fstat(fd, &st) == 0) {
-		uint64_t size = st.st_size > 0 ? (uint64_t) st.st_size : 0;
-
-		offset = offset < size ? offset : size;
-		response = MHD_create_response_from_fd_at_offset64(size - offset, fd, offset);
-	}
-	if (response)
-		without_hurry(r, response, "text/plain");
-	else
-		(void) fd_close(fd);
-	take_response(r, 200, response);
 }
 
 void http_reply_stream(struct http_request *r, const char *type, const struct http_stream_ops *ops,

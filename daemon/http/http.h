@@ -139,8 +139,6 @@ void http_reply_error(struct http_request *r, unsigned status, const struct err 
 		      const struct spec_errors *lines);
 /** As the errno of r->err says. */
 void http_reply_refused(struct http_request *r);
-/** Part of a file from `offset` to its present end; fd is taken over. */
-void http_reply_file(struct http_request *r, int fd, uint64_t offset);
 
 /**
  * The reply comes later. @cancel is called instead when the client goes away or the server ends

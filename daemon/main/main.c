@@ -139,14 +139,44 @@ static int on_end(sd_event_source *s, const struct signalfd_siginfo *si, void *a
 	return sd_event_exit(sd_event_source_get_event(s), 0);
 }
 
+static void log_reloaded(const json_t *o)
+{
+	const char *name = json_string_value(json_object_get(o, "name"));
+	const char *what = json_string_value(json_object_get(o, "what"));
+	const char *failed = json_string_value(json_object_get(o, "failed"));
+	const char *key;
+	json_t *pair;
+
+	if (!str_equal(what, "unchanged"))
+		log_info("%s: %s", name, what);
+	if (failed)
+		log_warning("%s: %s", name, failed);
+	json_object_foreach (json_object_get(o, "live"), key, pair)
+		if (!failed)
+			log_info("%s: %s: %s -> %s", name, key,
+				 json_string_value(json_array_get(pair, 0)),
+				 json_string_value(json_array_get(pair, 1)));
+	json_object_foreach (json_object_get(o, "restart"), key, pair)
+		log_info("%s: %s: %s -> %s with the next start", name, key,
+			 json_string_value(json_array_get(pair, 0)),
+			 json_string_value(json_array_get(pair, 1)));
+}
+
 static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
 {
 	struct daemon *d = arg;
+	json_t *report = NULL, *o;
+	struct err e = {};
+	size_t i;
 
 	(void) s;
 	(void) si;
 	(void) sd_notify(0, "RELOADING=1");
-	manager_reload(d->manager);
+	if (manager_reload(d->manager, NULL, false, &report, &e) < 0)
+		log_error("reloading: %s", e.text);
+	json_array_foreach (report, i, o)
+		log_reloaded(o);
+	json_decref(report);
 	log_info("read %s again", d->options.config_dir);
 	(void) sd_notify(0, "READY=1");
 	return 0;
@@ -189,6 +219,7 @@ static int start_manager(struct daemon *d, struct err *e)
 		.init_path = d->options.init,
 		.profile_dir = d->options.profiles,
 		.instance = d->instance.name,
+		.journal_stdout = d->options.journal_stdout,
 		.seats = d->options.seats,
 		.history_bytes = d->options.history_bytes,
 		.journal = d->options.journal[0]  ? d->options.journal

@@ -11,7 +11,7 @@
 struct options {
 	/* absolute paths */
 	char config_dir[PATH_MAX], state_dir[PATH_MAX], run_dir[PATH_MAX];
-	char init[PATH_MAX], profiles[PATH_MAX];
+	char init[PATH_MAX], profiles[PATH_MAX], journal_stdout[PATH_MAX];
 	unsigned seats;
 	uint64_t history_bytes;
 	char journal[PATH_MAX]; /* "": only where standard error goes to it */

@@ -39,6 +39,10 @@ enum opt {
 	OPT_READY,
 	OPT_EXIT,
 	OPT_EVENT,
+	OPT_COLUMNS,
+	OPT_SORT,
+	OPT_INTERVAL,
+	OPT_BATCH,
 	/* Global ones: every verb takes them. */
 	OPT_SOCKET,
 	OPT_NO_COLOR,

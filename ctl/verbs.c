@@ -121,9 +121,29 @@ const struct verb verbs_table[] = {
 	  "The spec as an INI file, the state before it as comments. Of a running context it is "
 	  "the "
 	  "spec it was started with." },
-	{ "stats", "[NAME...]", OPT(JSON), VERB_LOOK, verb_stats, "print what contexts use",
-	  "CPU time, throttling, memory, processes and disk of the named contexts or of all that "
-	  "run. With --json: the exact numbers." },
+	{ "stats", "[NAME...]", OPT(JSON) | OPT(FOLLOW) | OPT(INTERVAL) | OPT(COLUMNS) | OPT(SORT),
+	  VERB_LOOK, verb_stats, "print what contexts use",
+	  "CPU time, throttling, memory, processes, disk and network of the named contexts or of "
+	  "all that run, since they were started. With --follow again and again: what they use a "
+	  "second, and how near their limits they are. --columns and --sort take the names that "
+	  "the help of top lists. With --json: the exact numbers.\n\n"
+	  "  wardctl stats -f -i 1s --columns name,cpu-promised,memory-promised,wait-cpu\n"
+	  "  wardctl stats --sort memory" },
+	{ "top", "", OPT(BATCH) | OPT(INTERVAL) | OPT(COLUMNS) | OPT(SORT), VERB_LOOK, verb_top,
+	  "watch what contexts use, and act on them",
+	  "A table on the whole terminal, of the contexts that run, renewed every two seconds: "
+	  "what "
+	  "they use a second, what of their limits that is (C/LIM, M/LIM), how long they were "
+	  "throttled "
+	  "(THR) or waited for a resource (W-CPU, W-MEM, W-IO). Keys freeze and thaw, stop, "
+	  "restart, kill and enter the context on which the cursor is, show its log, sort by each "
+	  "column and filter by name; h lists them, and the columns. Where the terminal is narrow "
+	  "the rightmost columns are left out, but for the one sorted by. When the daemon goes "
+	  "away top waits for the next "
+	  "one.\n\n"
+	  "With --batch it prints N tables as text.\n\n"
+	  "  wardctl top --sort memory\n"
+	  "  wardctl top -b 1 --columns name,cpu,memory" },
 	{ "events", "",
 	  OPT(FOLLOW) | OPT(AFTER) | OPT(SINCE) | OPT(LINES) | OPT(CONTEXT) | OPT(KIND) | OPT(JSON),
 	  VERB_LOOK, verb_events, "print what happened",

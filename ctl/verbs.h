@@ -55,6 +55,7 @@ int verb_show(const struct ctl *c);
 int verb_ps(const struct ctl *c);
 
 int verb_stats(const struct ctl *c); /* verbs_stats.c */
+int verb_top(const struct ctl *c); /* verbs_top.c */
 
 int verb_logs(const struct ctl *c); /* verbs_logs.c */
 

@@ -8,7 +8,8 @@
  *   change.c    set                               life.c      what each state permits
  *   logs.h      logs: bounded, indexed, read      service.h   readiness, health, restarts
  *   owner.c     who besides root may ask          tell.c      events told once, after any death
- *   why.c       explains a state                  watch_limits.c  throttling, limits that are hit */
+ *   why.c       explains a state                  watch_limits.c  throttling, limits that are hit
+ *   numbers.c   what contexts use                 tally.c     what the daemon counts */
 #pragma once
 
 #include <sys/queue.h>
@@ -18,6 +19,7 @@
 #include "context/context.h"
 #include "daemon/life.h"
 #include "daemon/manager.h"
+#include "daemon/tally.h"
 #include "fs/fs.h"
 #include "netctl/netctl.h"
 
@@ -121,6 +123,8 @@ struct context {
 	uint64_t stop_timeout_us; /* a caller's bound on the waits; 0: the sequence's own */
 
 	struct exit_info exit;
+	uint64_t starts; /* since this daemon began */
+	struct numbers *numbers; /* numbers.c: while somebody asks */
 	struct waiter_list waiters;
 	struct session *session; /* of `run`; NULL otherwise */
 	struct limit_watch *limits; /* watch_limits.h; NULL: none of them is watched */
@@ -155,6 +159,8 @@ struct manager {
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	struct limits *limits;
 	struct journald *journald;
+	struct tally tally;
+	struct gathering *gathering; /* numbers.c; NULL: nobody has asked yet */
 	struct owners *owners; /* owner.c; NULL until somebody else than root comes */
 	struct logs *logs;
 	bool closing;

@@ -305,6 +305,7 @@ static void forget_process(struct context *c)
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
 	limits_unwatch(c);
 	free(TAKE_PTR(c->stop_sequence));
+	numbers_forget(c);
 	c->stop_count = c->stop_next = 0;
 	b.pidfd = TAKE_FD(c->pidfd);
 	if (c->ids_owned) {
@@ -324,6 +325,7 @@ static void forget_process(struct context *c)
 
 static void note_start_error(struct context *c, const struct err *e)
 {
+	tally_failed(c);
 	c->exit = (struct exit_info){ .known = true, .code = CLD_EXITED, .status = 125 };
 	(void) snprintf(c->exit.reason, sizeof(c->exit.reason), "start");
 	(void) str_replace(&c->exit.text, e->text);

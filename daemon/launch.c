@@ -23,6 +23,7 @@ struct launch {
 	struct context_stdio io;
 	struct parked *seat; /* NULL until one is there */
 	struct step_list steps;
+	uint64_t begun_us; /* tally_begin() */
 	bool ordered;
 };
 
@@ -230,6 +231,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 		return r;
 	}
 	l->context = c;
+	l->begun_us = tally_begin();
 	l->io = request->io;
 	c->launch = l;
 	c->throwaway = request->throwaway;
@@ -240,6 +242,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	r = prepare(l, request, e);
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
+		tally_failed(c);
 		launch_free(TAKE_PTR(c->launch));
 		service_close(c, true);
 		journal_remove(c->manager, c->name);
@@ -284,6 +287,7 @@ static void started(struct context *c)
 	sd_event_source_disable_unref(p->source);
 	seat_free(c->manager->host, p->seat);
 	free(p);
+	tally_started(c, l->begun_us);
 	launch_free(TAKE_PTR(c->launch));
 	(void) fault_point("launch-started");
 	tell_fact(c, EVENT_STARTED, NULL); /* before a client: a new daemon keeps what it finds so */

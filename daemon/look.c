@@ -114,11 +114,6 @@ bool context_is_running(const struct context *c)
 	return c->state != LIFE_STOPPED;
 }
 
-int context_stats(struct manager *m, struct context *c, struct sched_stats *ret)
-{
-	return c->id.pid ? sched_slot_stats(m->sched, c->slot, ret) : -ESRCH;
-}
-
 int context_usage(struct manager *m, struct context *c, uint64_t *ret_memory, uint64_t *ret_pids)
 {
 	return c->id.pid ? sched_slot_usage(m->sched, c->slot, ret_memory, ret_pids) : -ESRCH;

@@ -179,6 +179,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	m->pool.target = config->seats;
 	m->next_slot = 1;
 	seats_init(m);
+	tally_init(m);
 	r = open_directories(m, config, e);
 	if (r >= 0) {
 		probe(m);
@@ -220,6 +221,7 @@ void manager_free(struct manager *m)
 	limits_done(m);
 	seats_done(m);
 	ending_done(m);
+	numbers_done(m);
 	sd_event_source_disable_unref(m->dying_timer);
 	sd_event_source_disable_unref(m->host_watch);
 	sd_event_source_disable_unref(m->host_settled);

@@ -13,7 +13,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "daemon/events.h"
-#include "sched/sched.h"
 #include "spec/facts.h"
 #include "spec/spec.h"
 
@@ -78,8 +77,6 @@ bool context_will_restart(const struct context *c);
 bool context_says_ready(const struct context *c);
 /** Whether it has, or is about to have, processes: any state but stopped. */
 bool context_is_running(const struct context *c);
-/** @return 0, or -ESRCH when it does not run. */
-[[nodiscard]] int context_stats(struct manager *m, struct context *c, struct sched_stats *ret);
 /** The two figures of a list: bytes of memory, processes and threads. @return 0 or -ESRCH. */
 [[nodiscard]] int context_usage(struct manager *m, struct context *c, uint64_t *ret_memory,
 				uint64_t *ret_pids);

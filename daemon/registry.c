@@ -75,6 +75,7 @@ static void context_free(struct context *c)
 	spec_freep(&c->active);
 	free(c->stop_sequence);
 	free(c->exit.text);
+	numbers_forget(c);
 	free(c);
 }
 

@@ -190,7 +190,7 @@ static json_t *pressure(struct context *c)
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
-		struct sched_pressure p;
+		struct sched_pressure_now p;
 		bool own = sched_slot_pressure(c->manager->sched, c->slot, resources[i], &p) >= 0;
 
 		if (own || sched_host_pressure(resources[i], &p) >= 0) {

@@ -19,10 +19,14 @@ struct api {
 	unsigned session_count;
 	struct bound bound; /* audit.c */
 	sd_event_source *audit_timer;
+	struct http *open; /* metrics for everyone; NULL: not wanted */
+	struct api_pages *pages; /* scrape.c */
 };
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;
+extern const struct http_route api_open_routes[];
+extern const size_t api_open_route_count;
 
 static inline struct api *api_of(const struct http_request *r)
 {
@@ -37,9 +41,6 @@ void api_reply_summary(struct http_request *r, unsigned status, struct context *
 
 /** Adds "seq": from there on nothing is missed by whoever waits or reads events. @return o. */
 json_t *api_with_seq(struct http_request *r, json_t *o);
-
-/** One context's stats as docs/api.md has them. @return new reference or NULL. */
-json_t *api_stats_json(const struct sched_stats *s);
 
 /* rights.c */
 bool api_serves(void *owner, uid_t uid);
@@ -71,6 +72,10 @@ void api_check(struct http_request *r);
 /* stats.c */
 void api_stats(struct http_request *r);
 void api_stats_all(struct http_request *r);
+/* scrape.c */
+void api_metrics(struct http_request *r);
+void api_metrics_open(struct http_request *r);
+void api_pages_done(struct api *a);
 /* act.c */
 void api_declare(struct http_request *r);
 void api_delete(struct http_request *r);

@@ -40,8 +40,14 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/reload", api_reload, OPTIONAL, ROOT, REQUEST_QUERY_DRY },
 	{ "POST", "/v1/plan", api_plan, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/check", api_check, NEEDED, ROOT, 0 },
+	{ "GET", "/metrics", api_metrics, NONE, ROOT, 0 },
 	{ "GET", "/v1/events", api_events, NONE, ANY,
 	  REQUEST_QUERY_AFTER | REQUEST_QUERY_FOLLOW | REQUEST_QUERY_CONTEXT | REQUEST_QUERY_KIND |
 		  REQUEST_QUERY_LAST | REQUEST_QUERY_SINCE },
 };
+/* What a server shows that asks nobody who they are. */
+const struct http_route api_open_routes[] = {
+	{ "GET", "/metrics", api_metrics_open, NONE, ANY, 0 },
+};
+const size_t api_open_route_count = ARRAY_SIZE(api_open_routes);
 const size_t api_route_count = ARRAY_SIZE(api_routes);

@@ -84,6 +84,26 @@ void http_reply_text(struct http_request *r, const char *type, struct buf *text)
 	reply_buf(r, 200, type, text);
 }
 
+void http_reply_shared(struct http_request *r, const char *type, const char *data, size_t len,
+		       void (*done)(void *arg), void *arg)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer_with_free_callback_cls(len,
+								       (void *) (uintptr_t) data,
+								       done, arg);
+
+	if (response)
+		(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	else
+		done(arg);
+	take_response(r, 200, response);
+}
+
+const char *http_header(const struct http_request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
 void http_reply_error(struct http_request *r, unsigned status, const struct err *e,
 		      const struct spec_errors *lines)
 {

@@ -3,6 +3,7 @@
  * here shows on the host), the socket (clients queue while contexts are re-adopted), the manager,
  * the API; then readiness is told. On the way out contexts are left running. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -130,6 +131,27 @@ static int open_socket(struct daemon *d, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "listening on %s/control.sock", d->options.run_dir) : 0;
 }
 
+/* The other way to the numbers: over TCP, for a Prometheus that knows no Unix sockets. */
+static int open_metrics(struct daemon *d, struct err *e)
+{
+	const struct options_address *a = &d->options.metrics;
+	int fd, r, on = 1;
+
+	if (!a->len)
+		return 0;
+	fd = sys(socket(a->of.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	r = fd < 0 ? fd : sys(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+	if (r >= 0)
+		r = sys(bind(fd, &a->of.any, a->len));
+	if (r >= 0)
+		r = sys(listen(fd, SOMAXCONN));
+	if (r < 0) {
+		(void) fd_close(fd);
+		return err_set_errno(e, r, "listening for --metrics-listen");
+	}
+	return api_listen_open(d->api, fd, e);
+}
+
 /* --- signals --- */
 
 static int on_end(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
@@ -255,6 +277,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = api_new(d->manager, d->loop, TAKE_FD(d->listen_fd), d->options.root_only,
 			    &d->api, e);
+	if (r == 0)
+		r = open_metrics(d, e);
 	return r;
 }
 
@@ -313,6 +337,9 @@ int main(int argc, char **argv)
 		return 0;
 	log_set_level(d.options.log_level);
 	sealed_run(argv);
+	/* What is large (a page of metrics, the kernel's types) is given back when it is freed;
+	 * else glibc learns from the first such piece to keep them. */
+	(void) mallopt(M_MMAP_THRESHOLD, 256 << 10);
 	(void) umask(0022);
 	block_signals();
 	raise_limits();

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -15,6 +17,14 @@ struct options {
 	unsigned seats;
 	uint64_t history_bytes;
 	char journal[PATH_MAX]; /* "": only where standard error goes to it */
+	struct options_address {
+		union {
+			struct sockaddr any;
+			struct sockaddr_in v4;
+			struct sockaddr_in6 v6;
+		} of;
+		socklen_t len; /* 0: not said */
+	} metrics;
 	enum log_level log_level;
 	bool root_only; /* owners are refused too */
 	bool help, version; /* print and go */

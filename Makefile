@@ -10,11 +10,11 @@ wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap
 wardctl_ROOMS := ctl spec base
 # wardctl is static, and is entered before libc starts: `wardctl run` is short (ctl/fast.c).
 wardctl_LIBS  := $(if $(SAN),,-static-pie -Wl$(comma)-e$(comma)fast_entry) \
-	-l:libjansson.a -l:libinih.a
+	-l:libjansson.a -l:libinih.a -l:libncursesw.a -l:libtinfo.a
 ward-docs_ROOMS := spec base
 ward-docs_LIBS  := -ljansson -linih
-test_LIBS     := -lcmocka $(wardd_LIBS) # test_ROOM_*.c: the room and what it may know, below
-fuzz_LIBS     := $(wardd_LIBS)
+test_LIBS     := -lcmocka $(wardd_LIBS) -lncursesw -ltinfo # test_ROOM_*.c: the room and what it may know, below
+fuzz_LIBS     := $(wardd_LIBS) -lncursesw -ltinfo
 # ward-init has no libc at all: context/init/*.c and nothing else.
 
 VERSION  ?= 0.1

@@ -112,28 +112,39 @@ static int split(void *arg, const char *data, size_t len)
 	return s->error->error;
 }
 
-int client_receive(struct client *c, http_sink sink, void *arg, struct buf *error, struct err *e)
+/* @return 1 when something was received, 0 at the end of the connection (checked), -errno. */
+static int fill(struct client *c, struct err *e)
+{
+	ssize_t n;
+	int r;
+
+	do
+		n = sys(recv(c->fd, c->in, sizeof(c->in), 0));
+	while (n == -EINTR);
+	if (n < 0)
+		return err_set_errno(e, (int) n, "waiting for the daemon");
+	c->start = 0;
+	c->end = (size_t) n;
+	if (n)
+		return 1;
+	r = http_reply_end(&c->reply, e);
+	client_close(c);
+	return r;
+}
+
+int client_receive_some(struct client *c, http_sink sink, void *arg, struct buf *error,
+			struct err *e)
 {
 	struct splitter splitter = { &c->reply, sink, arg, error };
+	ssize_t n;
 
-	while (!http_reply_complete(&c->reply)) {
-		ssize_t n;
+	if (!http_reply_complete(&c->reply) && c->start == c->end) {
+		int r = fill(c, e);
 
-		if (c->start == c->end) {
-			n = sys(recv(c->fd, c->in, sizeof(c->in), 0));
-			if (n == -EINTR)
-				continue;
-			if (n < 0)
-				return err_set_errno(e, (int) n, "waiting for the daemon");
-			c->start = 0;
-			c->end = (size_t) n;
-			if (!n) {
-				int r = http_reply_end(&c->reply, e);
-
-				client_close(c);
-				return r;
-			}
-		}
+		if (r <= 0)
+			return r < 0 ? r : 1;
+	}
+	if (!http_reply_complete(&c->reply)) {
 		n = http_reply_feed(&c->reply, c->in + c->start, c->end - c->start, split,
 				    &splitter, e);
 		if (n < 0) {
@@ -142,9 +153,21 @@ int client_receive(struct client *c, http_sink sink, void *arg, struct buf *erro
 		}
 		c->start += (size_t) n;
 	}
+	if (!http_reply_complete(&c->reply))
+		return 0;
 	if (c->reply.close)
 		client_close(c);
-	return 0;
+	return 1;
+}
+
+int client_receive(struct client *c, http_sink sink, void *arg, struct buf *error, struct err *e)
+{
+	int r;
+
+	do
+		r = client_receive_some(c, sink, arg, error, e);
+	while (r == 0);
+	return r < 0 ? r : 0;
 }
 
 static int errno_of_status(int status)

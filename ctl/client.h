@@ -33,6 +33,11 @@ void client_close(struct client *c);
 [[nodiscard]] int client_receive(struct client *c, http_sink sink, void *arg, struct buf *error,
 				 struct err *e);
 
+/** One step of client_receive(), which waits for at most one piece: for those who wait for many.
+ * @return 1 when the reply is complete, 0 when more is to come, -errno. */
+[[nodiscard]] int client_receive_some(struct client *c, http_sink sink, void *arg,
+				      struct buf *error, struct err *e);
+
 /** Turns the body of an error reply into an error: text, then its lines on lines of their own. A
  * list that does not fit is cut at a line. @return a negative errno that suits the status. */
 int client_refusal(int status, const struct buf *body, struct err *e);

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-#define TABLE_COLUMNS_MAX 16
+#define TABLE_COLUMNS_MAX 24
 
 enum table_color { TABLE_PLAIN, TABLE_GOOD, TABLE_BAD, TABLE_DIM, TABLE_COLOR_COUNT };
 

@@ -99,10 +99,23 @@ const struct verb verbs_table[] = {
 	  "of its own." },
 	{ "ps", "NAME", OPT(JSON), VERB_INSIDE, verb_ps, "list the processes of a context",
 	  "PID is the number on this host, INNER the one that the context sees." },
-	{ "logs", "NAME", OPT(FOLLOW) | OPT(LINES), VERB_INSIDE, verb_logs,
-	  "print what a context wrote",
-	  "Standard output and error of a context that was started or run detached. On a terminal "
-	  "control characters are not let through; into a file or pipe every byte is." },
+	{ "logs", MANY,
+	  OPT(FOLLOW) | OPT(LINES) | OPT(SINCE) | OPT(UNTIL) | OPT(START), VERB_INSIDE, verb_logs,
+	  "print what contexts wrote",
+	  "Standard output and error of contexts that were started or run detached. With --follow "
+	  "it goes on until the context ends. On a terminal starts and ends are marked and control "
+	  "characters are not let through; into a file or pipe every byte is, and nothing else. "
+	  "With several names each line bears its context's.\n\n"
+	  "TIME is how long ago, as in 10m, 36h, 7d; a moment as in \"2026-11-21 10:04:05\", "
+	  "2026-11-21, 10:04; today, yesterday; or @SECONDS since 1970. Contexts write their logs "
+	  "themselves, so lines bear no time: the daemon notes about once a second how far a log "
+	  "has come, and what was written in the second around TIME may be printed too. The older "
+	  "the part of a log that is written all the time, the coarser are the notes.\n\n"
+	  "A log holds the newest lines up to its size (key context.log). Whoever follows too "
+	  "slowly is told how many bytes were removed before they were read.\n\n"
+	  "  wardctl logs -f web db\n"
+	  "  wardctl logs web --since 10m\n"
+	  "  wardctl logs web --start 2" },
 	{ "list", "", OPT(JSON) | OPT(QUIET), VERB_LOOK, verb_list, "list the contexts",
 	  "With --quiet only the names, one a line." },
 	{ "show", "NAME", OPT(JSON) | OPT(FULL), VERB_LOOK, verb_show,
@@ -110,9 +123,29 @@ const struct verb verbs_table[] = {
 	  "The spec as an INI file, the state before it as comments. Of a running context it is "
 	  "the "
 	  "spec it was started with." },
-	{ "stats", "[NAME...]", OPT(JSON), VERB_LOOK, verb_stats, "print what contexts use",
-	  "CPU time, throttling, memory, processes and disk of the named contexts or of all that "
-	  "run. With --json: the exact numbers." },
+	{ "stats", "[NAME...]", OPT(JSON) | OPT(FOLLOW) | OPT(INTERVAL) | OPT(COLUMNS) | OPT(SORT),
+	  VERB_LOOK, verb_stats, "print what contexts use",
+	  "CPU time, throttling, memory, processes, disk and network of the named contexts or of "
+	  "all that run, since they were started. With --follow again and again: what they use a "
+	  "second, and how near their limits they are. --columns and --sort take the names that "
+	  "the help of top lists. With --json: the exact numbers.\n\n"
+	  "  wardctl stats -f -i 1s --columns name,cpu-promised,memory-promised,wait-cpu\n"
+	  "  wardctl stats --sort memory" },
+	{ "top", "", OPT(BATCH) | OPT(INTERVAL) | OPT(COLUMNS) | OPT(SORT), VERB_LOOK, verb_top,
+	  "watch what contexts use, and act on them",
+	  "A table on the whole terminal, of the contexts that run, renewed every two seconds: "
+	  "what "
+	  "they use a second, what of their limits that is (C/LIM, M/LIM), how long they were "
+	  "throttled "
+	  "(THR) or waited for a resource (W-CPU, W-MEM, W-IO). Keys freeze and thaw, stop, "
+	  "restart, kill and enter the context on which the cursor is, show its log, sort by each "
+	  "column and filter by name; h lists them, and the columns. Where the terminal is narrow "
+	  "the rightmost columns are left out, but for the one sorted by. When the daemon goes "
+	  "away top waits for the next "
+	  "one.\n\n"
+	  "With --batch it prints N tables as text.\n\n"
+	  "  wardctl top --sort memory\n"
+	  "  wardctl top -b 1 --columns name,cpu,memory" },
 	{ "events", "",
 	  OPT(FOLLOW) | OPT(AFTER) | OPT(SINCE) | OPT(LINES) | OPT(CONTEXT) | OPT(KIND) | OPT(JSON),
 	  VERB_LOOK, verb_events, "print what happened",
@@ -135,6 +168,16 @@ const struct verb verbs_table[] = {
 	  "its file unless --runtime. A key that repeats is given once for each entry; an empty "
 	  "value empties it.\n\n"
 	  "  wardctl set web memory.limit=1G cpu.limit=150%" },
+	{ "reload", "[NAME...]", OPT(DRY_RUN) | OPT(JSON) | OPT(QUIET), VERB_CHANGE, verb_reload,
+	  "apply what changed in the files of contexts",
+	  "Reads the files again, all or those of the contexts named, and prints what changed: keys "
+	  "that may change while the context runs are applied at once, each context as one step; "
+	  "others hold with the next start. New and removed files and those with errors are named; "
+	  "a context whose file is gone or broken runs on as it is. What set --runtime changed is "
+	  "as in the file again. The exit status is 1 when a file has errors or something could "
+	  "not be applied. Nothing is written.\n\n"
+	  "  wardctl reload --dry-run\n"
+	  "  wardctl reload web" },
 	{ "get", "NAME [KEY]", OPT(JSON), VERB_CHANGE, verb_get, "print keys of a context",
 	  "One key's value, or every key as KEY = VALUE." },
 	{ "check", "FILE...", OPT(JSON), VERB_CHANGE, verb_check, "check context files",

@@ -55,15 +55,18 @@ int verb_show(const struct ctl *c);
 int verb_ps(const struct ctl *c);
 
 int verb_stats(const struct ctl *c); /* verbs_stats.c */
+int verb_top(const struct ctl *c); /* verbs_top.c */
 
-int verb_logs(const struct ctl *c); /* verbs_follow.c */
-int verb_events(const struct ctl *c);
+int verb_logs(const struct ctl *c); /* verbs_logs.c */
+
+int verb_events(const struct ctl *c); /* verbs_follow.c */
 
 int verb_plan(const struct ctl *c); /* verbs_spec.c */
 int verb_check(const struct ctl *c);
 int verb_create(const struct ctl *c);
 int verb_delete(const struct ctl *c);
 int verb_set(const struct ctl *c);
+int verb_reload(const struct ctl *c); /* verbs_reload.c */
 int verb_get(const struct ctl *c);
 
 int verb_doctor(const struct ctl *c); /* verbs_host.c */

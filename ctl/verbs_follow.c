@@ -1,4 +1,4 @@
-/* logs and events: replies that may go on. Each piece is written as it comes. */
+/* events: a reply that may go on. Each piece is written as it comes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +17,8 @@
 
 struct follower {
 	const struct ctl *c;
-	bool terminal, json;
+	bool json;
 	bool failed; /* writing did: said already */
-	char tail[4];
 	struct buf line;
 };
 
@@ -27,21 +26,6 @@ static int put(struct follower *f, const struct buf *text)
 {
 	f->failed = ctl_print(f->c, text) != CTL_DONE;
 	return f->failed ? -EIO : 0;
-}
-
-static int take_log(void *arg, const char *data, size_t len)
-{
-	struct follower *f = arg;
-	struct buf b = { 0 };
-	int r;
-
-	if (f->terminal)
-		text_clean_stream(&b, f->tail, data, len);
-	else
-		buf_add(&b, data, len);
-	r = put(f, &b);
-	buf_done(&b);
-	return r;
 }
 
 static void add_detail(struct buf *b, const char *key, const json_t *value)
@@ -138,7 +122,6 @@ static int take_events(void *arg, const char *data, size_t len)
 static int follow(const struct ctl *c, const char *path, const char *name, http_sink sink)
 {
 	struct follower f = { .c = c,
-			      .terminal = isatty(STDOUT_FILENO),
 			      .json = args_has(&c->args, OPT_JSON) };
 	struct client client = CLIENT_INIT;
 	struct buf refusal = { 0 };
@@ -181,22 +164,6 @@ static void query_follow(const struct ctl *c, struct buf *query)
 {
 	if (args_has(&c->args, OPT_FOLLOW))
 		buf_printf(query, "%sfollow=1", query->len ? "&" : "?");
-}
-
-int verb_logs(const struct ctl *c)
-{
-	const char *name = c->args.operands[0];
-	char path[CLIENT_PATH_MAX];
-	struct buf query = { 0 };
-	struct err e = { 0 };
-	int r;
-
-	if (query_number(c, OPT_LINES, "lines", &query) < 0)
-		return CTL_USAGE;
-	query_follow(c, &query);
-	r = client_path(path, name, &e, "/logs%s", query.data ? query.data : "");
-	buf_done(&query);
-	return r < 0 ? ctl_error(c, name, &e) : follow(c, path, name, take_log);
 }
 
 /* Words of an option that repeats, each checked. @return 0 or -EINVAL, told. */

@@ -1,49 +1,9 @@
 /* stats: what contexts use, a row each. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/mem.h"
-#include "base/units.h"
 #include "ctl/client.h"
-#include "ctl/json.h"
 #include "ctl/look.h"
-#include "ctl/text.h"
 #include "ctl/verbs.h"
-
-static const struct table_column columns[] = {
-	{ "NAME", false }, { "CPU", true },   { "THROTTLED", true }, { "MEMORY", true },
-	{ "LIMIT", true }, { "PEAK", true },  { "SWAP", true },	     { "OOM", true },
-	{ "PROCS", true }, { "LIMIT", true }, { "READ", true },	     { "WRITTEN", true },
-};
-
-static void add_io(struct table *t, const json_t *o, const char *key)
-{
-	const json_t *io = json_object_get(o, "io"), *device;
-	char text[UNITS_TEXT_MAX];
-	uint64_t sum = 0, n;
-	size_t i;
-
-	json_array_foreach (io, i, device)
-		if (js_number(device, key, &n) && __builtin_add_overflow(sum, n, &sum))
-			sum = UINT64_MAX;
-	table_add(t, json_is_array(io) ? units_print_human(sum, text) : "");
-}
-
-static void add_row(struct table *t, const char *name, const json_t *o)
-{
-	table_add(t, name);
-	look_add_age(t, o, "cpu_us");
-	look_add_age(t, o, "throttled_us");
-	look_add_bytes(t, o, "memory_bytes");
-	look_add_bytes(t, o, "memory_limit_bytes");
-	look_add_bytes(t, o, "memory_peak_bytes");
-	look_add_bytes(t, o, "swap_bytes");
-	look_add_number(t, o, "oom_kills");
-	look_add_number(t, o, "pids");
-	look_add_number(t, o, "pids_limit");
-	add_io(t, o, "read_bytes");
-	add_io(t, o, "write_bytes");
-}
+#include "ctl/watch.h"
 
 /* The named ones, each with its name, as GET /v1/stats gives them all. */
 static json_t *named(const struct ctl *c, int *ret_status)
@@ -73,24 +33,18 @@ static json_t *named(const struct ctl *c, int *ret_status)
 	return list;
 }
 
+static json_t *get(const struct ctl *c, int *ret_status)
+{
+	return c->args.operand_count ? named(c, ret_status)
+				     : look_get(c, "/v1/stats", NULL, ret_status);
+}
+
 int verb_stats(const struct ctl *c)
 {
-	int status, r;
-	json_t *list, *o;
-	struct table t;
-	size_t i;
+	bool follow = args_has(&c->args, OPT_FOLLOW) || args_has(&c->args, OPT_INTERVAL);
+	struct watch w = { .get = get, .json = args_has(&c->args, OPT_JSON), .times = !follow };
 
-	list = c->args.operand_count ? named(c, &status) : look_get(c, "/v1/stats", NULL, &status);
-	if (!list)
-		return status;
-	if (args_has(&c->args, OPT_JSON)) {
-		r = ctl_print_json(c, list);
-	} else {
-		table_init(&t, columns, ARRAY_SIZE(columns));
-		json_array_foreach (list, i, o)
-			add_row(&t, js_text(o, "name"), o);
-		r = look_print(c, &t);
-	}
-	json_decref(list);
-	return status == CTL_DONE ? r : status;
+	if (watch_options(c, follow ? COLUMNS_RATES : COLUMNS_TOTALS, &w) < 0)
+		return CTL_USAGE;
+	return watch_run(c, &w);
 }

@@ -6,9 +6,10 @@
  *   ending.c    exit, cleanup                     stopping.c  stop, kill, freeze
  *   session.c   run and exec for a client         look.c      summaries, processes, plan
  *   change.c    set                               life.c      what each state permits
- *   logs.c      logs stay within bounds           service.h   readiness, health, restarts
+ *   logs.h      logs: bounded, indexed, read      service.h   readiness, health, restarts
  *   owner.c     who besides root may ask          tell.c      events told once, after any death
- *   why.c       explains a state                  watch_limits.c  throttled, limits hit */
+ *   why.c       explains a state                  watch_limits.c  throttled, limits hit
+ *   numbers.c   what contexts use                 tally.c     what the daemon counts */
 #pragma once
 
 #include <sys/queue.h>
@@ -18,6 +19,7 @@
 #include "context/context.h"
 #include "daemon/life.h"
 #include "daemon/manager.h"
+#include "daemon/tally.h"
 #include "fs/fs.h"
 #include "netctl/netctl.h"
 
@@ -85,13 +87,16 @@ STAILQ_HEAD(waiter_list, waiter);
 
 struct launch;
 struct service;
+struct log;
+struct logs;
 
 struct context {
 	struct manager *manager;
 	char name[SPEC_NAME_MAX + 1];
-	struct spec *declared; /* from NAME.ini; NULL: undeclared */
+	/* Specs are shared and never changed: spec_share(). */
+	const struct spec *declared; /* from NAME.ini; NULL: undeclared */
 	struct timespec declared_mtime;
-	struct spec *active; /* what it was started with; NULL when stopped */
+	const struct spec *active; /* what it was started with; NULL when stopped */
 	enum life_state state;
 	bool throwaway; /* forgotten when it ends */
 	bool broken; /* its file has errors now: it does not start */
@@ -118,10 +123,13 @@ struct context {
 	uint64_t stop_timeout_us; /* a caller's bound on the waits; 0: the sequence's own */
 
 	struct exit_info exit;
+	uint64_t starts; /* since this daemon began */
+	struct numbers *numbers; /* numbers.c: while somebody asks */
 	struct waiter_list waiters;
 	struct session *session; /* of `run`; NULL otherwise */
 	struct limit_watch *limits; /* watch_limits.h; NULL: none of them is watched */
 	bool exec_failed; /* the start failed in the exec of the command itself */
+	struct log *log; /* logs.h; NULL: not touched yet */
 };
 
 struct owners;
@@ -131,7 +139,8 @@ LIST_HEAD(burial_list, burial);
 struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
-	int config_dirfd, journal_dirfd, log_dirfd, logs_fd;
+	char *journal_stdout; /* the system journal's socket for streams */
+	int config_dirfd, journal_dirfd, log_dirfd;
 	int notify_dirfd, netns_fd; /* opened when first needed */
 	struct facts facts;
 	struct fs_host *fs;
@@ -148,11 +157,12 @@ struct manager {
 	sd_event_source *status_watch; /* of RUN/contexts: a command has ended */
 	struct burial_list burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
-	sd_event_source *logs_grow, *logs_look;
-	bool logs_flood; /* the last look found a log too large */
 	struct limits *limits;
 	struct journald *journald;
+	struct tally tally;
+	struct gathering *gathering; /* numbers.c; NULL: nobody has asked yet */
 	struct owners *owners; /* owner.c; NULL until somebody else than root comes */
+	struct logs *logs;
 	bool closing;
 };
 
@@ -160,6 +170,8 @@ struct manager {
 struct context *registry_lookup(struct manager *m, const char *name);
 /** @return a new stopped, undeclared context, or NULL when out of memory. */
 struct context *registry_add(struct manager *m, const char *name);
+/** Takes `s` over as what its file says. A context that runs with the same has it only once. */
+void context_declare(struct context *c, const struct spec *s);
 /** Frees a stopped context. */
 void registry_remove(struct manager *m, struct context *c);
 void registry_done(struct manager *m);
@@ -169,12 +181,24 @@ void registry_drop_undeclared(struct manager *m);
 void registry_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 /** Reads every *.ini; errors are logged, the rest is kept. */
 void registry_read_config(struct manager *m);
+/** Reads NAME.ini, as it is now. @return 0 with one owner's share; -EINVAL with lines, -errno. */
+[[nodiscard]] int registry_read(struct manager *m, const char *name, const struct spec **ret,
+				struct spec_errors *errors);
 /** Writes NAME.ini. @return 0 or -errno. */
 [[nodiscard]] int registry_write(struct manager *m, const struct spec *spec, struct err *e);
 /** Makes a name that is not taken: "run-N". */
 void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1]);
+
+/* --- spec_ref.c: specs that several have and nobody changes --- */
+/** A new one of defaults, to be filled and then left alone. @return NULL when out of memory. */
+struct spec *spec_new(const char *name);
+/** A copy, likewise. */
 struct spec *spec_dup(const struct spec *s);
-void spec_freep(struct spec **s);
+/** One more owner of what spec_new() or spec_dup() made. */
+const struct spec *spec_share(const struct spec *s);
+/** One owner less; the last one frees it. */
+void spec_freep(const struct spec **s);
+void spec_discard(struct spec *s);
 
 /* --- journal.c: RUN/contexts/NAME.journal and NAME.status --- */
 /** Writes the intent to start: everything a new daemon needs. */
@@ -183,7 +207,9 @@ void spec_freep(struct spec **s);
 void journal_note(struct context *c, const char *fact);
 /** The same for a fact that is told as an event: with the number it will have (tell.h). */
 void journal_note_event(struct context *c, const char *fact, uint64_t seq);
-/** Rewrites the record with the present spec (after a live change). */
+/** Notes that the limits are about to become those of `wanted`; a rewrite completes the change. */
+[[nodiscard]] int journal_intend(struct context *c, const struct spec *wanted, struct err *e);
+/** Rewrites the record with the present spec; what has become true since it was begun stays. */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
 /** Replaces the record by how it ended; a throwaway's is removed. */
 void journal_end(struct context *c);
@@ -200,6 +226,7 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
+	json_t *intent; /* the spec of a change that was not completed; or NULL */
 	bool started, ready, frozen, stopping, throttled, ended;
 	bool asked, again, failed; /* of a stop: service_give_up() */
 	char fact[32]; /* the last one that is told as an event, "" when there is none ... */
@@ -214,13 +241,6 @@ void journal_record_done(struct journal_record *r);
 json_t *exit_to_json(const struct exit_info *x);
 void exit_from_json(struct exit_info *x, const json_t *o);
 
-/* --- logs.c: STATE/logs/NAME.log, bounded --- */
-/** Begins to watch the logs' growth. @return 0 or -errno. */
-[[nodiscard]] int logs_watch(struct manager *m, struct err *e);
-void logs_unwatch(struct manager *m);
-/** Drops the oldest part of a log that is too large. */
-void logs_trim(struct manager *m, const char *name);
-
 /* --- owner.c --- */
 void owners_free(struct owners *o);
 
@@ -229,7 +249,7 @@ void owners_free(struct owners *o);
 
 /* --- launch.c --- */
 struct launch_request {
-	const struct spec *spec; /* copied */
+	const struct spec *spec; /* c->declared is shared, another copied */
 	struct context_stdio io; /* given away */
 	bool throwaway;
 };
@@ -240,8 +260,6 @@ struct launch_request {
 void launch_parked(struct context *c, struct parked *p, const struct err *e);
 /** Abandons a launch that has not finished, freeing its seat. */
 void launch_free(struct launch *l);
-/** Opens the log for a context without a client. @return context_stdio via ret. */
-[[nodiscard]] int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e);
 /** Plans of all rooms as text. */
 [[nodiscard]] int launch_print(struct manager *m, const struct spec *spec, struct buf *out,
 			       struct err *e);

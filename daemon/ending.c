@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -304,6 +305,7 @@ static void forget_process(struct context *c)
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
 	limits_unwatch(c);
 	free(TAKE_PTR(c->stop_sequence));
+	numbers_forget(c);
 	c->stop_count = c->stop_next = 0;
 	b.pidfd = TAKE_FD(c->pidfd);
 	if (c->ids_owned) {
@@ -323,6 +325,7 @@ static void forget_process(struct context *c)
 
 static void note_start_error(struct context *c, const struct err *e)
 {
+	tally_failed(c);
 	c->exit = (struct exit_info){ .known = true, .code = CLD_EXITED, .status = 125 };
 	(void) snprintf(c->exit.reason, sizeof(c->exit.reason), "start");
 	(void) str_replace(&c->exit.text, e->text);
@@ -362,6 +365,10 @@ void ending_finish(struct context *c, const struct err *start_error)
 	}
 	(void) fault_point("ending-read");
 	limits_last_look(c);
+	if (!session && c->active->context.log == SPEC_LOG_FILE) {
+		logs_mark(c, LOG_MARK_EXIT,
+			  log_exit(c->exit.code != CLD_EXITED, c->exit.status));
+	}
 	context_enter(c, LIFE_EXITED);
 	service_ended(c, stopped);
 	tell_end(c, start_error != NULL);
@@ -375,12 +382,8 @@ void ending_finish(struct context *c, const struct err *start_error)
 	journal_end(c);
 	(void) fault_point("ending-journaled");
 	spec_freep(&c->active);
-	logs_trim(m, c->name);
 	if (c->throwaway) {
-		char log[SPEC_NAME_MAX + 8];
-
-		(void) snprintf(log, sizeof(log), "%s.log", c->name);
-		(void) unlinkat(m->log_dirfd, log, 0);
+		logs_remove(m, c->name);
 	}
 	waiters_call(c, WAITER_STOP, &(struct err){}); /* last: a waiter may start it again */
 	c->ending = false;

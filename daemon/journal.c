@@ -23,6 +23,7 @@
 
 #define JOURNAL_VERSION 1
 #define JOURNAL_MAX (1u << 20)
+#define INTENT "changing to " /* and a spec */
 
 static void journal_name(const char *name, const char *suffix, char out[static SPEC_NAME_MAX + 16])
 {
@@ -122,16 +123,21 @@ int journal_begin(struct context *c, struct err *e)
 	return fault_point("journal-begun");
 }
 
-static void note(struct context *c, const char *line)
+static int append(struct context *c, const char *line)
 {
 	char file[SPEC_NAME_MAX + 16];
 	_cleanup_close_ int fd = -1;
-	int r;
 
 	journal_name(c->name, "journal", file);
 	fd = sys(openat(c->manager->journal_dirfd, file,
 			O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
-	r = fd < 0 ? fd : write_all(fd, line, strlen(line));
+	return fd < 0 ? fd : write_all(fd, line, strlen(line));
+}
+
+static void note(struct context *c, const char *line)
+{
+	int r = append(c, line);
+
 	if (r < 0) {
 		log_warning("%s: noting \"%.*s\" in the journal: %s", c->name,
 			    (int) strcspn(line, "\n"), line, strerror(-r));
@@ -155,21 +161,101 @@ void journal_note_event(struct context *c, const char *fact, uint64_t seq)
 	note(c, line);
 }
 
+int journal_intend(struct context *c, const struct spec *wanted, struct err *e)
+{
+	json_t *o = spec_write_json(wanted, false);
+	_cleanup_free_ char *spec = o ? json_dumps(o, JSON_COMPACT) : NULL, *line = NULL;
+	int r;
+
+	json_decref(o);
+	if (!spec || asprintf(&line, INTENT "%s\n", spec) < 0) {
+		line = NULL;
+		return err_set(e, -ENOMEM, "writing the journal: out of memory");
+	}
+	r = append(c, line);
+	return r < 0 ? err_set_errno(e, r, "writing the journal") : 0;
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	size_t n = strcspn(a, " ");
+
+	return n == strcspn(b, " ") && strncmp(a, b, n) == 0;
+}
+
+/* Whether a later line makes an earlier one needless. */
+static bool overrules(const char *later, const char *earlier)
+{
+	static const char *const opposites[][2] = { { "frozen", "thawed" },
+						    { EVENT_THROTTLED, EVENT_UNTHROTTLED } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(opposites); i++) {
+		for (int k = 0; k < 2; k++) {
+			if (same_word(later, opposites[i][k]) &&
+			    same_word(earlier, opposites[i][!k])) {
+				return true;
+			}
+		}
+	}
+	return same_word(later, earlier);
+}
+
+static int add_fact(struct strv *facts, const char *line)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < facts->count; i++) {
+		if (overrules(line, facts->items[i])) {
+			free(facts->items[i]);
+		} else {
+			facts->items[count++] = facts->items[i];
+		}
+	}
+	facts->count = count;
+	return strv_add(facts, line);
+}
+
+/* What has become true since the record was begun, and still is; not what was about to. */
+static int read_kept(struct context *c, const char *file, struct strv *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char *rest, *line;
+	int r = file_read_at(c->manager->journal_dirfd, file, JOURNAL_MAX, &text, NULL);
+
+	rest = r < 0 ? NULL : strchr(text, '\n');
+	if (!rest) {
+		return r < 0 ? r : -EBADMSG;
+	}
+	rest++;
+	while (r >= 0 && (line = strsep(&rest, "\n")) && rest) { /* the last one is torn, or empty */
+		if (strncmp(line, INTENT, strlen(INTENT)) != 0) {
+			r = add_fact(ret, line);
+		}
+	}
+	return r;
+}
+
 int journal_rewrite(struct context *c, struct err *e)
 {
-	_cleanup_free_ char *text = record_text(c, false), *all = NULL;
+	_cleanup_free_ char *text = record_text(c, false);
 	char file[SPEC_NAME_MAX + 16];
+	struct strv facts = {};
+	struct buf all = {};
 	int r;
 
 	journal_name(c->name, "journal", file);
-	if (!text ||
-	    asprintf(&all, "%sstarted\n%s%s%s%s", text, context_is_ready(c) ? "ready\n" : "",
-		     c->state == LIFE_FROZEN ? "frozen\n" : "",
-		     c->state == LIFE_STOPPING ? "stopping\n" : "",
-		     limits_throttled(c) ? EVENT_THROTTLED "\n" : "") < 0) {
-		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
+	buf_puts(&all, text ? text : "");
+	r = read_kept(c, file, &facts);
+	for (size_t i = 0; i < facts.count; i++) {
+		buf_printf(&all, "%s\n", facts.items[i]);
 	}
-	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);
+	strv_done(&facts);
+	if (r >= 0) {
+		r = !text || all.error ? -ENOMEM
+				       : file_replace_at(c->manager->journal_dirfd, file, all.data,
+							 all.len, 0600);
+	}
+	buf_done(&all);
 	if (r < 0) {
 		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
 				     c->manager->run_dir, file);
@@ -276,7 +362,10 @@ static void read_facts(struct journal_record *r, char *line)
 		char *number = strchr(word, ' ');
 		uint64_t seq;
 
-		if (number) { /* a torn one was not told: the daemon died before it could be */
+		if (strncmp(word, INTENT, strlen(INTENT)) == 0) {
+			json_decref(r->intent);
+			r->intent = line ? json_loads(word + strlen(INTENT), 0, NULL) : NULL;
+		} else if (number) { /* a torn one was not told: the daemon died before it could be */
 			*number = '\0';
 			if (line && units_parse_u64(number + 1, 1, INT64_MAX, &seq) == 0) {
 				(void) snprintf(r->fact, sizeof(r->fact), "%s", word);
@@ -326,7 +415,8 @@ int journal_read(struct manager *m, const char *name, struct journal_record *ret
 void journal_record_done(struct journal_record *r)
 {
 	json_decref(r->head);
-	r->head = NULL;
+	json_decref(r->intent);
+	r->head = r->intent = NULL;
 }
 
 int journal_each(struct manager *m, void (*each)(struct manager *m, const char *name))

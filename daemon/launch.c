@@ -23,6 +23,7 @@ struct launch {
 	struct context_stdio io;
 	struct parked *seat; /* NULL until one is there */
 	struct step_list steps;
+	uint64_t begun_us; /* tally_begin() */
 	bool ordered;
 };
 
@@ -179,17 +180,31 @@ static int order(struct launch *l, struct err *e)
 	return r;
 }
 
+/* What it was declared with is shared; a client's spec may bear another name, or none. */
+static const struct spec *own_spec(const struct context *c, const struct launch_request *request)
+{
+	struct spec *s;
+
+	if (request->spec == c->declared) {
+		return spec_share(request->spec);
+	}
+	s = spec_dup(request->spec);
+	if (s) {
+		(void) snprintf(s->name, sizeof(s->name), "%s", c->name);
+	}
+	return s;
+}
+
 static int prepare(struct launch *l, struct launch_request *request, struct err *e)
 {
 	struct context *c = l->context;
 	struct seat_kind kind;
 	int r;
 
-	c->active = spec_dup(request->spec);
+	c->active = own_spec(c, request);
 	if (!c->active) {
 		return err_set(e, -ENOMEM, "starting %s: out of memory", c->name);
 	}
-	(void) snprintf(c->active->name, sizeof(c->active->name), "%s", c->name);
 	r = launch_plan(c->active, &c->manager->facts, &l->plans, e);
 	if (r < 0) {
 		return r;
@@ -216,6 +231,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 		return r;
 	}
 	l->context = c;
+	l->begun_us = tally_begin();
 	l->io = request->io;
 	c->launch = l;
 	c->throwaway = request->throwaway;
@@ -226,6 +242,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	r = prepare(l, request, e);
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
+		tally_failed(c);
 		launch_free(TAKE_PTR(c->launch));
 		service_close(c, true);
 		journal_remove(c->manager, c->name);
@@ -270,6 +287,7 @@ static void started(struct context *c)
 	sd_event_source_disable_unref(p->source);
 	seat_free(c->manager->host, p->seat);
 	free(p);
+	tally_started(c, l->begun_us);
 	launch_free(TAKE_PTR(c->launch));
 	(void) fault_point("launch-started");
 	tell_fact(c, EVENT_STARTED, NULL); /* first: a new daemon keeps what it finds so */
@@ -310,25 +328,4 @@ void launch_report(struct context *c, enum seat_event event, int fd, struct err 
 	case SEAT_PARKED:
 		break;
 	}
-}
-
-int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e)
-{
-	char file[SPEC_NAME_MAX + 8];
-	int out, err;
-
-	(void) snprintf(file, sizeof(file), "%s.log", c->name);
-	out = sys(openat(c->manager->log_dirfd, file,
-			 O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600));
-	if (out < 0) {
-		return err_set_errno(e, out, "starting %s: opening %s/logs/%s", c->name,
-				     c->manager->state_dir, file);
-	}
-	err = sys(fcntl(out, F_DUPFD_CLOEXEC, 3));
-	if (err < 0) {
-		fd_close(out);
-		return err_set_errno(e, err, "starting %s: opening its log", c->name);
-	}
-	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
-	return 0;
 }

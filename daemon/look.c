@@ -54,7 +54,8 @@ static json_t *warnings(struct manager *m, struct context *c)
 				unknown);
 		(void) json_array_append_new(list, json_string(text));
 	}
-	if (c->active && c->declared && !c->throwaway && !spec_equal(c->active, c->declared)) {
+	if (c->active && c->declared && c->active != c->declared && !c->throwaway &&
+	    !spec_equal(c->active, c->declared)) {
 		(void) json_array_append_new(list, json_string("what runs differs from its file"));
 	}
 	return list;
@@ -111,11 +112,6 @@ json_t *context_summary(struct manager *m, struct context *c)
 bool context_is_running(const struct context *c)
 {
 	return c->state != LIFE_STOPPED;
-}
-
-int context_stats(struct manager *m, struct context *c, struct sched_stats *ret)
-{
-	return c->id.pid ? sched_slot_stats(m->sched, c->slot, ret) : -ESRCH;
 }
 
 int context_usage(struct manager *m, struct context *c, uint64_t *ret_memory, uint64_t *ret_pids)
@@ -259,14 +255,6 @@ json_t *context_processes(struct manager *m, struct context *c, struct err *e)
 		}
 	}
 	return list;
-}
-
-int context_log_open(struct manager *m, struct context *c)
-{
-	char file[SPEC_NAME_MAX + 8];
-
-	(void) snprintf(file, sizeof(file), "%s.log", c->name);
-	return sys(openat(m->log_dirfd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
 }
 
 int manager_plan(struct manager *m, const struct spec *spec, struct buf *out, struct err *e)

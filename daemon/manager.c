@@ -8,9 +8,10 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/watch_limits.h"
 #include "daemon/doctor.h"
 #include "daemon/journald.h"
+#include "daemon/logs.h"
+#include "daemon/watch_limits.h"
 
 static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
 {
@@ -19,7 +20,8 @@ static int open_directories(struct manager *m, const struct manager_config *conf
 	m->config_dir = strdup(config->config_dir);
 	m->state_dir = strdup(config->state_dir);
 	m->run_dir = strdup(config->run_dir);
-	if (!m->config_dir || !m->state_dir || !m->run_dir ||
+	m->journal_stdout = strdup(config->journal_stdout);
+	if (!m->config_dir || !m->state_dir || !m->run_dir || !m->journal_stdout ||
 	    asprintf(&journal, "%s/contexts", m->run_dir) < 0 ||
 	    asprintf(&logs, "%s/logs", m->state_dir) < 0) {
 		return err_set(e, -ENOMEM, "opening the daemon's directories: out of memory");
@@ -36,7 +38,7 @@ static int open_directories(struct manager *m, const struct manager_config *conf
 	if (m->log_dirfd < 0) {
 		return err_set_errno(e, m->log_dirfd, "opening %s", logs);
 	}
-	return 0;
+	return logs_open(m, e);
 }
 
 static void probe(struct manager *m)
@@ -172,12 +174,13 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	if (!m) {
 		return err_set(e, -ENOMEM, "starting: out of memory");
 	}
-	m->config_dirfd = m->journal_dirfd = m->log_dirfd = m->logs_fd = -1;
+	m->config_dirfd = m->journal_dirfd = m->log_dirfd = -1;
 	m->notify_dirfd = m->netns_fd = -1;
 	m->loop = sd_event_ref(loop);
 	m->pool.target = config->seats;
 	m->next_slot = 1;
 	seats_init(m);
+	tally_init(m);
 	r = open_directories(m, config, e);
 	if (r >= 0) {
 		probe(m);
@@ -214,11 +217,12 @@ void manager_free(struct manager *m)
 		return;
 	}
 	m->closing = true;
-	logs_unwatch(m);
+	logs_close(m);
 	registry_done(m); /* launches under way give their seats back */
 	limits_done(m);
 	seats_done(m);
 	ending_done(m);
+	numbers_done(m);
 	sd_event_source_disable_unref(m->dying_timer);
 	sd_event_source_disable_unref(m->host_watch);
 	sd_event_source_disable_unref(m->host_settled);
@@ -237,12 +241,8 @@ void manager_free(struct manager *m)
 	free(m->config_dir);
 	free(m->state_dir);
 	free(m->run_dir);
+	free(m->journal_stdout);
 	free(m);
-}
-
-void manager_reload(struct manager *m)
-{
-	registry_read_config(m);
 }
 
 const struct facts *manager_facts(const struct manager *m)

@@ -13,7 +13,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "daemon/events.h"
-#include "sched/sched.h"
 #include "spec/facts.h"
 #include "spec/spec.h"
 
@@ -24,6 +23,7 @@ struct manager_config {
 	const char *config_dir, *state_dir, *run_dir; /* absolute */
 	const char *init_path, *profile_dir;
 	const char *instance; /* cgroup directory below "ward/" */
+	const char *journal_stdout; /* the system journal's socket for streams */
 	unsigned seats; /* parked seats to keep; 0: none */
 	uint64_t history_bytes; /* of events to keep on disk */
 	const char *journal; /* the socket of the journal that gets them too; NULL: none */
@@ -37,8 +37,15 @@ struct manager_config {
 /** Lets go: contexts run on. Parked seats are removed. */
 void manager_free(struct manager *m);
 
-/** Reads the config directory again; running contexts keep what they were started with. */
-void manager_reload(struct manager *m);
+/**
+ * Reads the files of contexts again (all, or those of `names`). A running context gets at once what
+ * may change live, as one step; with `dry` nothing is applied. @ret [{"name", "what": "unchanged",
+ * "changed", "new", "removed" or "broken", "state", "live": {"cpu.limit": ["50%", "75%"]}, "restart":
+ * the same for what holds after the next start, "failed": why `live` is not in force, "errors":
+ * lines}], new reference. @return 0, -ENOENT for a name that is none, -errno.
+ */
+[[nodiscard]] int manager_reload(struct manager *m, const struct strv *names, bool dry, json_t **ret,
+				 struct err *e);
 const struct facts *manager_facts(const struct manager *m);
 struct events *manager_events(struct manager *m);
 
@@ -70,17 +77,13 @@ bool context_will_restart(const struct context *c);
 bool context_says_ready(const struct context *c);
 /** Whether it has, or is about to have, processes: any state but stopped. */
 bool context_is_running(const struct context *c);
-/** @return 0, or -ESRCH when it does not run. */
-[[nodiscard]] int context_stats(struct manager *m, struct context *c, struct sched_stats *ret);
 /** The two figures of a list: bytes of memory, processes and threads. @return 0 or -ESRCH. */
 [[nodiscard]] int context_usage(struct manager *m, struct context *c, uint64_t *ret_memory,
 				uint64_t *ret_pids);
 /** [{"pid": host pid, "inner": pid inside, "user": uid inside, "state": "S", "cpu_us", "rss_bytes",
  *  "command"}]. @return new reference or NULL with `e`. */
 json_t *context_processes(struct manager *m, struct context *c, struct err *e);
-/** Opens the context's log for reading. @return descriptor or -errno (-ENOENT: nothing yet). */
-int context_log_open(struct manager *m, struct context *c);
-/** Why it is in the state it is in, from what is read back: see docs/api.md. New reference, NULL. */
+/** Why it is in the state it is in, from what is read back (docs/api.md). New reference, NULL. */
 json_t *context_why(struct manager *m, struct context *c);
 /** The same of a name that is no context but was one: NULL when no event tells of it. */
 json_t *manager_why_gone(struct manager *m, const char *name);

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "daemon/change.h"
 #include "daemon/launch.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -19,12 +21,11 @@ static uint64_t number(const json_t *o, const char *key)
 static int read_spec(struct context *c, const json_t *o)
 {
 	struct spec_errors errors = {};
-	struct spec *s = calloc(1, sizeof(*s));
-	int r = s ? spec_init(s, c->name) : -ENOMEM;
+	struct spec *s = spec_new(c->name);
+	int r;
 
-	if (r < 0) {
-		free(s);
-		return r;
+	if (!s) {
+		return -ENOMEM;
 	}
 	r = spec_read_json(s, o, &errors);
 	for (size_t i = 0; i < errors.lines.count; i++) {
@@ -75,6 +76,10 @@ static void record_end(struct context *c, const struct journal_record *record)
 	if (started) {
 		ending_explain(c, x);
 	}
+	if (!json_is_true(json_object_get(record->head, "attached")) && c->active &&
+	    c->active->context.log == SPEC_LOG_FILE) {
+		logs_mark(c, LOG_MARK_EXIT, log_exit(x->code != CLD_EXITED, x->status));
+	}
 	if (c->active) {
 		service_ended(c, unwanted(record));
 	}
@@ -88,6 +93,7 @@ static void record_end(struct context *c, const struct journal_record *record)
 	journal_end(c);
 	spec_freep(&c->active);
 	if (c->throwaway) {
+		logs_remove(c->manager, c->name);
 		registry_remove(c->manager, c);
 	}
 }
@@ -127,6 +133,9 @@ static int adopt(struct context *c, const struct journal_record *record)
 	r = service_adopt(c, record);
 	if (r < 0) {
 		log_warning("%s: going on with its health and restarts: %s", c->name, strerror(-r));
+	}
+	if (record->intent) {
+		change_settle(c, record->intent);
 	}
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	return 0;

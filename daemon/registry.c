@@ -13,32 +13,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct context *) a)->name, ((const struct context *) b)->name);
-}
-
-void spec_freep(struct spec **s)
-{
-	if (*s) {
-		spec_done(*s);
-		free(*s);
-		*s = NULL;
-	}
-}
-
-struct spec *spec_dup(const struct spec *s)
-{
-	struct spec *copy = calloc(1, sizeof(*copy));
-
-	if (copy && spec_copy(copy, s) < 0) {
-		free(copy);
-		copy = NULL;
-	}
-	return copy;
 }
 
 struct context *registry_lookup(struct manager *m, const char *name)
@@ -82,6 +63,7 @@ static void context_free(struct context *c)
 		free(w);
 	}
 	limits_unwatch(c);
+	logs_drop(c);
 	launch_free(c->launch);
 	service_free(c);
 	sd_event_source_disable_unref(c->exit_source);
@@ -93,6 +75,7 @@ static void context_free(struct context *c)
 	spec_freep(&c->active);
 	free(c->stop_sequence);
 	free(c->exit.text);
+	numbers_forget(c);
 	free(c);
 }
 
@@ -126,19 +109,18 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* @errors gets what is wrong with the file, also that it cannot be read. */
-static int read_declaration(struct manager *m, const char *name, struct spec **ret,
-			    struct spec_errors *errors)
+int registry_read(struct manager *m, const char *name, const struct spec **ret,
+		  struct spec_errors *errors)
 {
 	char file[SPEC_NAME_MAX + 8];
 	_cleanup_free_ char *text = NULL, *source = NULL, *line = NULL;
-	struct spec *s = calloc(1, sizeof(*s));
+	struct spec *s = spec_new(name);
 	size_t len;
 	int r;
 
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
-	if (!s || asprintf(&source, "%s/%s", m->config_dir, file) < 0 || spec_init(s, name) < 0) {
-		free(s);
+	if (!s || asprintf(&source, "%s/%s", m->config_dir, file) < 0) {
+		spec_discard(s);
 		return -ENOMEM;
 	}
 	r = file_read_at(m->config_dirfd, file, SPEC_INI_MAX, &text, &len);
@@ -152,7 +134,7 @@ static int read_declaration(struct manager *m, const char *name, struct spec **r
 		r = spec_check(s, source, errors);
 	}
 	if (r < 0) {
-		spec_freep(&s);
+		spec_discard(s);
 		return r;
 	}
 	*ret = s;
@@ -166,6 +148,16 @@ static void log_errors(const struct spec_errors *errors)
 	}
 }
 
+void context_declare(struct context *c, const struct spec *s)
+{
+	spec_freep(&c->declared);
+	c->declared = s;
+	if (c->active && c->active != s && spec_equal(c->active, s)) {
+		spec_freep(&c->active);
+		c->active = spec_share(s);
+	}
+}
+
 /* Brings the declaration of NAME up to date with its file. One with errors leaves the context as it
  * was, but broken: it is listed and stopped as before, and not started. */
 static struct context *refresh(struct manager *m, const char *name)
@@ -173,7 +165,7 @@ static struct context *refresh(struct manager *m, const char *name)
 	struct context *c = registry_lookup(m, name);
 	struct spec_errors errors = {};
 	char file[SPEC_NAME_MAX + 8];
-	struct spec *s = NULL;
+	const struct spec *s = NULL;
 	struct stat st;
 	int r;
 
@@ -181,6 +173,7 @@ static struct context *refresh(struct manager *m, const char *name)
 	if (fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) {
 		if (c && c->declared) {
 			spec_freep(&c->declared);
+			c->declared_mtime = (struct timespec){};
 			if (c->state == LIFE_STOPPED && !c->ending) {
 				registry_remove(m, c);
 				c = NULL;
@@ -191,7 +184,7 @@ static struct context *refresh(struct manager *m, const char *name)
 	if (c && same_time(&c->declared_mtime, &st.st_mtim)) {
 		return c;
 	}
-	r = read_declaration(m, name, &s, &errors);
+	r = registry_read(m, name, &s, &errors);
 	log_errors(&errors);
 	spec_errors_done(&errors);
 	if (c) { /* told once; again when the file changes */
@@ -208,8 +201,7 @@ static struct context *refresh(struct manager *m, const char *name)
 		spec_freep(&s);
 		return NULL;
 	}
-	spec_freep(&c->declared);
-	c->declared = s;
+	context_declare(c, s);
 	c->declared_mtime = st.st_mtim;
 	return c;
 }
@@ -217,14 +209,14 @@ static struct context *refresh(struct manager *m, const char *name)
 int manager_explain(struct manager *m, const char *name, struct spec_errors *errors)
 {
 	char file[SPEC_NAME_MAX + 8];
-	struct spec *s = NULL;
+	const struct spec *s = NULL;
 	int r;
 
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
 	if (!spec_name_valid(name) || faccessat(m->config_dirfd, file, F_OK, 0) < 0) {
 		return -ENOENT;
 	}
-	r = read_declaration(m, name, &s, errors);
+	r = registry_read(m, name, &s, errors);
 	spec_freep(&s);
 	return r;
 }
@@ -370,7 +362,7 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 
 int manager_delete(struct manager *m, struct context *c, struct err *e)
 {
-	char file[SPEC_NAME_MAX + 8], log[SPEC_NAME_MAX + 8];
+	char file[SPEC_NAME_MAX + 8];
 	int r;
 
 	if (c->state != LIFE_STOPPED) {
@@ -378,7 +370,6 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 			       life_state_name(c->state));
 	}
 	(void) snprintf(file, sizeof(file), "%s.ini", c->name);
-	(void) snprintf(log, sizeof(log), "%s.log", c->name);
 	r = fs_forget(m->fs, c->name, e);
 	if (r < 0) {
 		return err_prefix(e, "deleting %s", c->name);
@@ -388,7 +379,7 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 		return err_set_errno(e, r, "deleting %s: removing %s/%s", c->name, m->config_dir,
 				     file);
 	}
-	(void) unlinkat(m->log_dirfd, log, 0);
+	logs_remove(m, c->name);
 	journal_remove(m, c->name);
 	(void) events_add(m->events, EVENT_DELETED, c->name, NULL);
 	registry_remove(m, c);

@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 
@@ -294,7 +295,7 @@ static int start(struct context *c, const struct spec *spec, bool throwaway, man
 	int r = context_permit(c, LIFE_START, e);
 
 	if (r >= 0) {
-		r = launch_log_stdio(c, &request.io, e);
+		r = log_open_stdio(c, spec, &request.io, e);
 	}
 	if (r >= 0) {
 		r = launch_begin(c, &request, e);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "daemon/live.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 #include "spec/suggest.h"
@@ -129,35 +129,6 @@ static char *value_of(const struct spec *s, const char *key)
 	return b.data ? buf_take(&b) : strdup("");
 }
 
-static char *live_of(struct context *c, const char *key)
-{
-	struct buf b = {};
-
-	if (!c->slot || sched_slot_live(c->manager->sched, c->slot, key, &b) < 0 || b.error) {
-		buf_done(&b);
-		return NULL;
-	}
-	return buf_take(&b);
-}
-
-/* The kernel rounds sizes to pages and CPU time to its clock; a list says no more than it must. */
-static bool in_force(const char *key, const char *wanted, const char *live)
-{
-	uint64_t a, b, step;
-
-	if (!live || !wanted || !*wanted || str_equal(wanted, live)) {
-		return true;
-	}
-	if (units_parse_bytes(wanted, &a) == 0 && units_parse_bytes(live, &b) == 0) {
-		step = strncmp(key, "memory.", 7) == 0 ? (uint64_t) sysconf(_SC_PAGESIZE) : 1;
-	} else if (units_parse_cpu(wanted, 1, &a) == 0 && units_parse_cpu(live, 1, &b) == 0) {
-		step = 2;
-	} else {
-		return false;
-	}
-	return a != UNITS_NONE && b != UNITS_NONE && (a > b ? a - b : b - a) < step;
-}
-
 static void add_drift_of(json_t *rows, struct context *c, const struct spec_key_info *info)
 {
 	_cleanup_free_ char *file = NULL, *active = NULL, *live = NULL;
@@ -166,8 +137,8 @@ static void add_drift_of(json_t *rows, struct context *c, const struct spec_key_
 	(void) snprintf(key, sizeof(key), "%s.%s", info->section, info->name);
 	file = c->throwaway ? NULL : value_of(c->declared, key);
 	active = value_of(c->active, key);
-	live = live_of(c, key);
-	if ((!file || str_equal(file, active)) && in_force(key, active, live)) {
+	live = live_value(c, key);
+	if ((!file || str_equal(file, active)) && live_in_force(key, active, live)) {
 		return;
 	}
 	(void) json_array_append_new(rows, json_pack("{s:s, s:s?, s:s?, s:s?, s:b}", "key", key,
@@ -219,7 +190,7 @@ static json_t *pressure(struct context *c)
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
-		struct sched_pressure p;
+		struct sched_pressure_now p;
 		bool own = sched_slot_pressure(c->manager->sched, c->slot, resources[i], &p) >= 0;
 
 		if (own || sched_host_pressure(resources[i], &p) >= 0) {

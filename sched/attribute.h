@@ -7,6 +7,7 @@ typedef int cg_write_fn(const struct cg_tree *t, unsigned slot, const char *valu
 
 struct attribute {
 	const char *name; /* v2's */
+	const char *key; /* of a context's file, for messages */
 	enum cg_controller controller;
 	const char *fallback; /* what a fresh slot has; "" for the parent's own */
 	/** v1: one file of another unit or name ... */

@@ -51,6 +51,14 @@ static bool differs(const struct change *c, const char *attribute)
 	return !str_equal(from, to);
 }
 
+/* As attribute_write(), with the key in front: that is what was asked for. */
+static int put(const struct change *c, const char *name, const char *value)
+{
+	int r = attribute_write(c->h, c->slot, name, value, c->e);
+
+	return r < 0 ? err_prefix(c->e, "%s", attribute_find(name)->key) : r;
+}
+
 static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used)
 {
 	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
@@ -116,7 +124,7 @@ static int lower_v2(const struct change *c, const struct cg_tree *t, uint64_t wa
 	(void) slot_write(t, c->slot, "memory.high", value);
 	r = reclaim_v2(c, t, wanted);
 	if (r == 0)
-		r = attribute_write(c->h, c->slot, "memory.max", value, c->e);
+		r = put(c, "memory.max", value);
 	(void) slot_write(t, c->slot, "memory.high", "max");
 	return r;
 }
@@ -146,7 +154,7 @@ static int change_memory(const struct change *c, const char *value)
 	uint64_t wanted;
 
 	if (t == NULL || strcmp(value, "max") == 0)
-		return attribute_write(c->h, c->slot, "memory.max", value, c->e);
+		return put(c, "memory.max", value);
 	if (units_parse_u64(value, 0, INT64_MAX, &wanted) < 0)
 		return err_set(c->e, -EINVAL, "memory.limit: \"%s\"", value);
 	if (t->unified)
@@ -160,12 +168,11 @@ static int change_cpu(const struct change *c, const char *max, const char *burst
 
 	/* The old burst may not fit the new quota. */
 	if (value_in(c->from, "cpu.max.burst", "") != NULL || burst != NULL)
-		r = attribute_write(c->h, c->slot, "cpu.max.burst", "0", c->e);
+		r = put(c, "cpu.max.burst", "0");
 	if (r == 0)
-		r = attribute_write(c->h, c->slot, "cpu.max", max != NULL ? max : "max 100000",
-				    c->e);
+		r = put(c, "cpu.max", max != NULL ? max : "max 100000");
 	if (r == 0 && burst != NULL)
-		r = attribute_write(c->h, c->slot, "cpu.max.burst", burst, c->e);
+		r = put(c, "cpu.max.burst", burst);
 	return r;
 }
 
@@ -175,8 +182,7 @@ static int change_plain(const struct change *c, const char *name)
 
 	if (!differs(c, name))
 		return 0;
-	return attribute_write(c->h, c->slot, name,
-			       to != NULL ? to : attribute_find(name)->fallback, c->e);
+	return put(c, name, to != NULL ? to : attribute_find(name)->fallback);
 }
 
 /* Devices that are no longer named lose their limit, then the named ones get theirs. */
@@ -193,7 +199,7 @@ static int change_io(const struct change *c)
 			continue;
 		(void) snprintf(none, sizeof(none), "%.*s rbps=max wbps=max riops=max wiops=max",
 				(int) strcspn(w->value, " "), w->value);
-		r = attribute_write(c->h, c->slot, "io.max", none, c->e);
+		r = put(c, "io.max", none);
 		if (r < 0)
 			return r;
 	}
@@ -204,7 +210,7 @@ static int change_io(const struct change *c)
 		if (strcmp(w->attribute, "io.max") != 0 ||
 		    str_equal(value_in(c->from, "io.max", w->value), w->value))
 			continue;
-		r = attribute_write(c->h, c->slot, "io.max", w->value, c->e);
+		r = put(c, "io.max", w->value);
 		if (r < 0)
 			return r;
 	}
@@ -221,8 +227,7 @@ static int change_memory_pair(const struct change *c)
 	if (limit)
 		r = change_memory(c, to != NULL ? to : "max");
 	if (r == 0 && (differs(c, "memory.swap.max") || (limit && swap != NULL)))
-		r = attribute_write(c->h, c->slot, "memory.swap.max", swap != NULL ? swap : "max",
-				    c->e);
+		r = put(c, "memory.swap.max", swap != NULL ? swap : "max");
 	return r;
 }
 

@@ -46,6 +46,11 @@ ssize_t slot_read(const struct cg_tree *t, unsigned slot, const char *file, char
 /** The value behind `key` in "key value" lines. @return false when there is none. */
 bool cg_find_u64(const char *text, const char *key, uint64_t *ret);
 
+/** What a round of many slots reads of one: no breakdown of memory, no io, not whether frozen. */
+void stats_read_light(struct sched_host *h, unsigned slot, struct sched_stats *s);
+void stats_read_cpu(struct sched_host *h, unsigned slot, struct sched_stats *s);
+bool stats_slot_exists(const struct sched_host *h, unsigned slot);
+
 /** Pids of a slot in one tree with what is nested in it; as sched_slot_pids(). */
 ssize_t tree_pids(const struct cg_tree *t, unsigned slot, pid_t *pids, size_t max);
 /** The tree in which a slot's processes are counted and signalled. */

@@ -83,9 +83,9 @@ static bool read_stall(const char *text, const char *kind, struct sched_stall *r
 	return true;
 }
 
-static int parse_pressure(const char *text, struct sched_pressure *ret)
+static int parse_pressure(const char *text, struct sched_pressure_now *ret)
 {
-	struct sched_pressure p = {};
+	struct sched_pressure_now p = {};
 
 	if (!read_stall(text, "some", &p.some))
 		return -EBADMSG;
@@ -94,7 +94,7 @@ static int parse_pressure(const char *text, struct sched_pressure *ret)
 	return 0;
 }
 
-int sched_host_pressure(const char *resource, struct sched_pressure *ret)
+int sched_host_pressure(const char *resource, struct sched_pressure_now *ret)
 {
 	char path[64], text[512];
 	ssize_t n;
@@ -105,7 +105,7 @@ int sched_host_pressure(const char *resource, struct sched_pressure *ret)
 }
 
 int sched_slot_pressure(struct sched_host *h, unsigned slot, const char *resource,
-			struct sched_pressure *ret)
+			struct sched_pressure_now *ret)
 {
 	const struct cg_tree *t = host_tree(h, CG_CORE);
 	char file[32], text[512];

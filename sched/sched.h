@@ -110,6 +110,13 @@ struct sched_io_stat {
 	unsigned major, minor;
 	uint64_t read_bytes, write_bytes, read_ops, write_ops;
 };
+/** How long processes waited for a resource (PSI): some of them, and all of them at once. */
+struct sched_pressure {
+	uint64_t some_us, full_us;
+};
+enum sched_resource { SCHED_CPU, SCHED_MEMORY, SCHED_IO, SCHED_RESOURCE_COUNT };
+const char *sched_resource_name(enum sched_resource r);
+
 #define SCHED_IO_MAX 16
 struct sched_stats {
 	uint64_t cpu_us, cpu_user_us, cpu_system_us;
@@ -117,10 +124,11 @@ struct sched_stats {
 	uint64_t memory_bytes, memory_peak_bytes, memory_limit_bytes, swap_bytes;
 	uint64_t memory_anon_bytes, memory_file_bytes; /* 0 where unknown */
 	uint64_t oom_kills, memory_limit_hits;
-	uint64_t pids, pids_limit, pids_limit_hits;
+	uint64_t pids, pids_peak, pids_limit, pids_limit_hits;
+	struct sched_pressure pressure[SCHED_RESOURCE_COUNT];
 	struct sched_io_stat io[SCHED_IO_MAX];
 	size_t io_count;
-	bool frozen;
+	bool frozen, has_pressure;
 };
 /** How often the CPU limit held it back: cheap enough to be looked at now and then. @return 0 or
  * -errno (-EOPNOTSUPP without a cpu controller). */
@@ -142,16 +150,16 @@ int sched_slot_events_open(struct sched_host *h, unsigned slot, const char *what
 				  struct buf *out);
 /** Pressure (PSI) of the slot's own processes by resource, "cpu", "memory", "io": percent of time
  * of the last 10, 60 and 300 seconds, times 100, and in all. @return 0, -EOPNOTSUPP, -errno. */
-struct sched_pressure {
+struct sched_pressure_now {
 	struct sched_stall {
 		unsigned avg10, avg60, avg300; /* hundredths of a percent */
 		uint64_t total_us;
 	} some, full;
 };
 [[nodiscard]] int sched_slot_pressure(struct sched_host *h, unsigned slot, const char *resource,
-				      struct sched_pressure *ret);
+				      struct sched_pressure_now *ret);
 /** The same of the whole host. */
-[[nodiscard]] int sched_host_pressure(const char *resource, struct sched_pressure *ret);
+[[nodiscard]] int sched_host_pressure(const char *resource, struct sched_pressure_now *ret);
 /** Device nodes that were not opened because the context has no right to. */
 struct sched_denials {
 	uint64_t count;
@@ -165,4 +173,25 @@ struct sched_denials {
 /** Only memory_bytes and pids: for lists of many. */
 [[nodiscard]] int sched_slot_usage(struct sched_host *h, unsigned slot, uint64_t *ret_memory,
 				   uint64_t *ret_pids);
+/** Everything, from files: some 200 us. */
 [[nodiscard]] int sched_slot_stats(struct sched_host *h, unsigned slot, struct sched_stats *ret);
+/** Only io and io_count; the rest of `s` stays. */
+void sched_slot_io(struct sched_host *h, unsigned slot, struct sched_stats *s);
+
+/* --- many slots, again and again --- */
+
+struct sched_meter;
+/** What it takes to read all slots at once; where the kernel has the means this is a few
+ * microseconds a slot, else it is files. @return 0 or -ENOMEM. */
+[[nodiscard]] int sched_meter_new(struct sched_host *h, struct sched_meter **ret);
+void sched_meter_free(struct sched_meter *m);
+/** Begins a round. @throttled whether any slot has a limit of CPU. */
+void sched_meter_round(struct sched_meter *m, bool throttled);
+/**
+ * The figures of a slot in this round, but for io, memory_anon_bytes, memory_file_bytes and
+ * frozen, which stay what they were. @s what the round before gave of this slot, or zeros.
+ * @return 0 or -ENOENT.
+ */
+[[nodiscard]] int sched_meter_read(struct sched_meter *m, unsigned slot, struct sched_stats *s);
+/** Whether rounds come from the kernel in one go, not from files. */
+bool sched_meter_is_bulk(const struct sched_meter *m);

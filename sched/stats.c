@@ -119,8 +119,6 @@ static void read_memory_v1(const struct cg_tree *t, unsigned slot, struct sched_
 	number(t, slot, "memory.failcnt", &s->memory_limit_hits);
 	number(t, slot, "memory.memsw.failcnt", &swap_hits);
 	s->memory_limit_hits += swap_hits;
-	FIELDS(t, slot, "memory.stat", { "total_rss", &s->memory_anon_bytes, 0 },
-	       { "total_cache", &s->memory_file_bytes, 0 }, { "total_swap", &s->swap_bytes, 0 });
 	FIELDS(t, slot, "memory.oom_control", { "oom_kill", &s->oom_kills, 0 });
 }
 
@@ -130,8 +128,6 @@ static void read_memory_v2(const struct cg_tree *t, unsigned slot, struct sched_
 	number(t, slot, "memory.peak", &s->memory_peak_bytes);
 	number(t, slot, "memory.max", &s->memory_limit_bytes);
 	number(t, slot, "memory.swap.current", &s->swap_bytes);
-	FIELDS(t, slot, "memory.stat", { "anon", &s->memory_anon_bytes, 0 },
-	       { "file", &s->memory_file_bytes, 0 });
 	FIELDS(t, slot, "memory.events", { "oom_kill", &s->oom_kills, 0 },
 	       { "max", &s->memory_limit_hits, 0 });
 }
@@ -139,8 +135,39 @@ static void read_memory_v2(const struct cg_tree *t, unsigned slot, struct sched_
 static void read_pids(const struct cg_tree *t, unsigned slot, struct sched_stats *s)
 {
 	number(t, slot, "pids.current", &s->pids);
+	number(t, slot, "pids.peak", &s->pids_peak); /* since 6.1 */
 	number(t, slot, "pids.max", &s->pids_limit);
 	FIELDS(t, slot, "pids.events", { "max", &s->pids_limit_hits, 0 });
+}
+
+const char *sched_resource_name(enum sched_resource r)
+{
+	static const char *const resources[SCHED_RESOURCE_COUNT] = {
+		[SCHED_CPU] = "cpu", [SCHED_MEMORY] = "memory", [SCHED_IO] = "io"
+	};
+
+	return resources[r];
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=17" and the same for "full". Cgroup2 counts it
+ * without any controller, so hybrid hosts have it too. */
+static void read_pressure(const struct cg_tree *core, unsigned slot, struct sched_stats *s)
+{
+	char file[32], text[256];
+
+	for (unsigned i = 0; i < SCHED_RESOURCE_COUNT; i++) {
+		const char *full;
+
+		(void) snprintf(file, sizeof(file), "%s.pressure", sched_resource_name(i));
+		if (slot_read(core, slot, file, text, sizeof(text)) < 0)
+			return;
+		full = strstr(text, "\nfull ");
+		(void) sscanf(text, "some %*s %*s %*s total=%" SCNu64, &s->pressure[i].some_us);
+		if (full != NULL)
+			(void) sscanf(full, " full %*s %*s %*s total=%" SCNu64,
+				      &s->pressure[i].full_us);
+	}
+	s->has_pressure = true;
 }
 
 /* The entry of a device, added if it is new; NULL when there is no room. */
@@ -204,8 +231,13 @@ static void read_io_v2(const struct cg_tree *t, unsigned slot, struct sched_stat
 	}
 }
 
-static void read_io(const struct cg_tree *t, unsigned slot, struct sched_stats *s)
+void sched_slot_io(struct sched_host *h, unsigned slot, struct sched_stats *s)
 {
+	const struct cg_tree *t = host_tree(h, CG_IO);
+
+	s->io_count = 0;
+	if (t == NULL)
+		return;
 	if (t->unified) {
 		read_io_v2(t, slot, s);
 		return;
@@ -244,25 +276,54 @@ int sched_slot_usage(struct sched_host *h, unsigned slot, uint64_t *ret_memory, 
 	return 0;
 }
 
-int sched_slot_stats(struct sched_host *h, unsigned slot, struct sched_stats *ret)
+void stats_read_light(struct sched_host *h, unsigned slot, struct sched_stats *s)
 {
-	const struct cg_tree *t;
-	struct sched_stats s = { .memory_limit_bytes = UNITS_NONE, .pids_limit = UNITS_NONE };
+	const struct cg_tree *memory = host_tree(h, CG_MEMORY), *pids = host_tree(h, CG_PIDS);
+	const struct cg_tree *core = host_tree(h, CG_CORE);
+
+	read_cpu(h, slot, s);
+	if (memory != NULL)
+		memory->unified ? read_memory_v2(memory, slot, s) : read_memory_v1(memory, slot, s);
+	if (pids != NULL)
+		read_pids(pids, slot, s);
+	if (core != NULL)
+		read_pressure(core, slot, s);
+}
+
+void stats_read_cpu(struct sched_host *h, unsigned slot, struct sched_stats *s)
+{
+	read_cpu(h, slot, s);
+}
+
+static void read_breakdown(const struct cg_tree *t, unsigned slot, struct sched_stats *s)
+{
+	if (t->unified)
+		FIELDS(t, slot, "memory.stat", { "anon", &s->memory_anon_bytes, 0 },
+		       { "file", &s->memory_file_bytes, 0 });
+	else
+		FIELDS(t, slot, "memory.stat", { "total_rss", &s->memory_anon_bytes, 0 },
+		       { "total_cache", &s->memory_file_bytes, 0 },
+		       { "total_swap", &s->swap_bytes, 0 });
+}
+
+bool stats_slot_exists(const struct sched_host *h, unsigned slot)
+{
 	char name[16];
 
 	(void) snprintf(name, sizeof(name), "%u", slot);
-	if (h->count == 0 || faccessat(h->trees[0].fd, name, F_OK, 0) < 0)
+	return h->count > 0 && faccessat(h->trees[0].fd, name, F_OK, 0) == 0;
+}
+
+int sched_slot_stats(struct sched_host *h, unsigned slot, struct sched_stats *ret)
+{
+	struct sched_stats s = { .memory_limit_bytes = UNITS_NONE, .pids_limit = UNITS_NONE };
+
+	if (!stats_slot_exists(h, slot))
 		return -ENOENT;
-	read_cpu(h, slot, &s);
-	t = host_tree(h, CG_MEMORY);
-	if (t != NULL)
-		t->unified ? read_memory_v2(t, slot, &s) : read_memory_v1(t, slot, &s);
-	t = host_tree(h, CG_PIDS);
-	if (t != NULL)
-		read_pids(t, slot, &s);
-	t = host_tree(h, CG_IO);
-	if (t != NULL)
-		read_io(t, slot, &s);
+	stats_read_light(h, slot, &s);
+	if (host_tree(h, CG_MEMORY) != NULL)
+		read_breakdown(host_tree(h, CG_MEMORY), slot, &s);
+	sched_slot_io(h, slot, &s);
 	s.frozen = read_frozen(h, slot);
 	*ret = s;
 	return 0;

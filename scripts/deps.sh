@@ -15,6 +15,7 @@ build    libinih-dev        pc:inih
 build    libsystemd-dev     pc:libsystemd
 build    libmicrohttpd-dev  pc:libmicrohttpd
 build    libjansson-dev     pc:jansson
+build    libncurses-dev     pc:ncursesw
 demo     curl               cmd:curl
 demo     python3            cmd:python3
 demo     procps             cmd:ps
@@ -29,6 +30,7 @@ check    universal-ctags    cmd:ctags-universal
 check    jq                 cmd:jq
 check    curl               cmd:curl
 check    python3            cmd:python3
+check    python3-prometheus-client file:/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py
 check    procps             cmd:ps
 check    python3-yaml       file:/usr/lib/python3/dist-packages/yaml/__init__.py
 check    python3-jsonschema file:/usr/lib/python3/dist-packages/jsonschema/__init__.py
@@ -103,6 +105,11 @@ if [ ${#missing[@]} -gt 0 ]; then
 	mkdir -p build
 	"${as_root[@]}" bash -c "$install_script" deps "${missing[@]}" >build/deps.log 2>&1
 fi
+
+# Prometheus's own checker, out of its package and without its server: a test skips where it lacks.
+for group in "$@"; do
+	[ "$group" != check ] || present cmd:promtool || [ -x build/promtool ] || scripts/promtool.sh
+done
 
 # What is still missing stops a build; a test or a measurement that lacks its tool says so itself.
 for stamp in "${wanted[@]}"; do

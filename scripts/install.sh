@@ -16,6 +16,8 @@ files() {
 	for f in configs/seccomp/*; do
 		[ -f "$f" ] && echo "644 $f $at/share/ward/seccomp/${f##*/}"
 	done
+	echo "644 configs/prometheus.yml $at/share/ward/prometheus.yml"
+	echo "644 configs/grafana/ward.json $at/share/ward/grafana/ward.json"
 	for f in configs/*.ini; do
 		[ -f "$f" ] && echo "644 $f $at/share/ward/examples/${f##*/}"
 	done

@@ -72,3 +72,11 @@ static const char *const ready_words[] = { "started", "notify", "tcp:PORT", "exe
 const struct row_choice choice_ready = CHOICE(ready_words, -1);
 static const char *const health_words[] = { "none", "tcp:PORT", "exec:COMMAND" };
 const struct row_choice choice_health = CHOICE(health_words, -1);
+
+static const char *const log_words[] = {
+	[SPEC_LOG_FILE] = "file",
+	[SPEC_LOG_JOURNAL] = "journal",
+	[SPEC_LOG_NONE] = "none",
+};
+static_assert(ARRAY_SIZE(log_words) == SPEC_LOG_COUNT);
+const struct row_choice choice_log = CHOICE(log_words, -1);

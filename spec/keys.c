@@ -251,6 +251,21 @@ static const struct row rows[] = {
 			"stopped; only an event tells.",
 	},
 	{
+		.section = "context",
+		.name = "log",
+		.type = &row_log,
+		.at = { ROW_FIELD(context.log, enum spec_log),
+			ROW_FIELD(context.log_bytes, uint64_t) },
+		.choice = &choice_log,
+		.min = 64 * KIB,
+		.max = TIB,
+		.fallback = "file:16M",
+		.allowed = "file, file:SIZE (64K..1T), journal or none",
+		.help = "Where standard output and error go without a client: to a file that holds "
+			"the newest SIZE at most (16M), to the system's journal with the context's "
+			"name as identifier, or nowhere.",
+	},
+	{
 		.section = "files",
 		.name = "root",
 		WORD_OR_PATH(files.root, enum spec_root, files.root_path, choice_root),

@@ -29,6 +29,7 @@ enum spec_network {
 	SPEC_NETWORK_HOST,
 	SPEC_NETWORK_COUNT
 };
+enum spec_log { SPEC_LOG_FILE, SPEC_LOG_JOURNAL, SPEC_LOG_NONE, SPEC_LOG_COUNT };
 enum spec_ids { SPEC_IDS_AUTO, SPEC_IDS_NONE, SPEC_IDS_RANGE, SPEC_IDS_COUNT };
 enum spec_seccomp {
 	SPEC_SECCOMP_DEFAULT,
@@ -137,6 +138,8 @@ struct spec {
 		struct strv owners; /* users of the host: names or numbers */
 		struct spec_grant *grants;
 		size_t grant_count;
+		enum spec_log log;
+		uint64_t log_bytes; /* with SPEC_LOG_FILE */
 	} context;
 	struct {
 		enum spec_root root;
@@ -220,6 +223,16 @@ int spec_errors_to_err(const struct spec_errors *errors, struct err *e);
 /** Opens and reads PATH over the defaults, which it sets itself; the name comes from its last
  * component less ".ini", and is empty where that is no name. @return as spec_read_ini, -errno. */
 [[nodiscard]] int spec_read_file(struct spec *s, const char *path, struct spec_errors *errors);
+
+/**
+ * Writes the keys that `which` names with the values of `wanted` into an INI text that has no errors.
+ * All else stays as it is, byte for byte: comments, order, blanks, line ends; of a list, the lines
+ * whose entries stay. A key that is not there is added unless it has its default.
+ * @return 0 with the text appended to `out`, -ENOMEM, -EFBIG.
+ */
+[[nodiscard]] int spec_edit_ini(const char *text, size_t len, const struct spec *wanted,
+				bool (*which)(const char *section, const char *name, void *arg),
+				void *arg, struct buf *out);
 
 /** The inverses: keys that differ from their default (all keys with `full`). */
 void spec_write_ini(const struct spec *s, bool full, struct buf *out);

@@ -174,6 +174,44 @@ const struct row_type row_upper = {
 	.clear = row_plain_clear,
 };
 
+/* --- the first word with or without a size, or another word --- */
+
+static int log_parse(const struct row *row, struct spec *s, const char *text, struct err *e)
+{
+	const struct row_choice *c = row->choice;
+	int i = find_word(c, text);
+
+	if (strncmp(text, c->words[0], strlen(c->words[0])) == 0 && strchr(text, ':'))
+		return upper_parse(row, s, text, e);
+	if (i < 0)
+		return row_unknown(row, e, text, c->words, c->count);
+	if (i == 0) /* as large as by default */
+		return upper_parse(row, s, row->fallback, e);
+	*enum_of(row, s) = (unsigned) i;
+	*(uint64_t *) row_field(row, s, 1) = 0;
+	return 0;
+}
+
+static void log_write(const struct row *row, const struct spec *s, size_t i, struct buf *out)
+{
+	if (*enum_of(row, s) == 0)
+		upper_write(row, s, i, out);
+	else
+		buf_puts(out, row->choice->words[*enum_of(row, s)]);
+}
+
+const struct row_type row_log = {
+	.name = "word or word:size",
+	.shape = ROW_SHAPE_TEXT,
+	.width = { sizeof(unsigned), sizeof(uint64_t) },
+	.parse = log_parse,
+	.count = row_one,
+	.print = log_write,
+	.equal = row_plain_equal,
+	.copy = row_plain_copy,
+	.clear = row_plain_clear,
+};
+
 /* --- a word or FIRST:COUNT --- */
 
 #define IDS_END (UINT64_C(1) << 32)

@@ -150,3 +150,22 @@ void api_change(struct http_request *r)
 	else
 		http_reply_json(r, 200, api_with_seq(r, json_pack("{s:b}", "restart", restart)));
 }
+
+void api_reload(struct http_request *r)
+{
+	json_t *report = NULL;
+	struct strv names;
+	int code;
+
+	if (request_reload(r->body, &names, &r->err) < 0)
+		return http_reply_refused(r);
+	code = manager_reload(api_of(r)->manager, names.count ? &names : NULL, r->query.dry, &report,
+			      &r->err);
+	strv_done(&names);
+	if (code == -ENOENT)
+		http_reply_error(r, 404, &r->err, NULL);
+	else if (code < 0)
+		http_reply_refused(r);
+	else
+		http_reply_json(r, 200, report);
+}

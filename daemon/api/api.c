@@ -28,7 +28,6 @@ int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only, st
 	}
 	a->manager = m;
 	a->loop = loop;
-	a->inotify = -1;
 	r = api_audit_init(a, e);
 	if (r < 0)
 		(void) fd_close(listen_fd);
@@ -43,14 +42,36 @@ int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only, st
 	return 0;
 }
 
+static void ignore(struct http_request *r)
+{
+	(void) r;
+}
+
+int api_listen_open(struct api *a, int listen_fd, struct err *e)
+{
+	const struct http_config config = {
+		.loop = a->loop,
+		.listen_fd = listen_fd,
+		.routes = api_open_routes,
+		.route_count = api_open_route_count,
+		.owner = a,
+		.open = true,
+		.permit = api_permit,
+		.concluded = ignore, /* it has nothing to say that an audit would want to know */
+	};
+
+	return http_new(&config, &a->open, e);
+}
+
 void api_free(struct api *a)
 {
 	if (!a)
 		return;
+	http_free(a->open);
 	http_free(a->http);
 	api_sessions_done(a);
-	api_logs_done(a);
 	api_audit_done(a);
+	api_pages_done(a);
 	free(a);
 }
 

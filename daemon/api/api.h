@@ -16,5 +16,8 @@ struct manager;
  */
 [[nodiscard]] int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only,
 			  struct api **ret, struct err *e);
+/** Serves GET /metrics, and nothing else, to whoever connects to `listen_fd` (taken over, also on
+ * failure): numbers of all contexts, no right is asked. */
+[[nodiscard]] int api_listen_open(struct api *a, int listen_fd, struct err *e);
 /** Ends every connection. What clients wait for goes on: nothing is hung up or killed. */
 void api_free(struct api *a);

@@ -10,7 +10,6 @@
 #define API_OWNER_SESSIONS_MAX 64 /* of them of one uid that is not root */
 
 struct api_session;
-struct api_log;
 
 struct api {
 	struct manager *manager; /* borrowed */
@@ -18,15 +17,16 @@ struct api {
 	struct http *http;
 	struct api_session *sessions; /* session.c */
 	unsigned session_count;
-	int inotify; /* -1 until the first log is followed: logs.c */
-	sd_event_source *inotify_source;
-	struct api_log *logs;
 	struct bound bound; /* audit.c */
 	sd_event_source *audit_timer;
+	struct http *open; /* metrics for everyone; NULL: not wanted */
+	struct api_pages *pages; /* scrape.c */
 };
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;
+extern const struct http_route api_open_routes[];
+extern const size_t api_open_route_count;
 
 static inline struct api *api_of(const struct http_request *r)
 {
@@ -41,9 +41,6 @@ void api_reply_summary(struct http_request *r, unsigned status, struct context *
 
 /** Adds "seq": from there on nothing is missed by whoever waits or reads events. @return o. */
 json_t *api_with_seq(struct http_request *r, json_t *o);
-
-/** One context's stats as docs/api.md has them. @return new reference or NULL. */
-json_t *api_stats_json(const struct sched_stats *s);
 
 /* rights.c */
 bool api_serves(void *owner, uid_t uid);
@@ -75,10 +72,15 @@ void api_check(struct http_request *r);
 /* stats.c */
 void api_stats(struct http_request *r);
 void api_stats_all(struct http_request *r);
+/* scrape.c */
+void api_metrics(struct http_request *r);
+void api_metrics_open(struct http_request *r);
+void api_pages_done(struct api *a);
 /* act.c */
 void api_declare(struct http_request *r);
 void api_delete(struct http_request *r);
 void api_change(struct http_request *r);
+void api_reload(struct http_request *r);
 void api_start(struct http_request *r);
 void api_stop(struct http_request *r);
 void api_kill(struct http_request *r);
@@ -94,7 +96,6 @@ void api_why(struct http_request *r);
 /* events.c, logs.c */
 void api_events(struct http_request *r);
 void api_logs(struct http_request *r);
-void api_logs_done(struct api *a);
 /* session.c */
 void api_run(struct http_request *r);
 void api_exec(struct http_request *r);

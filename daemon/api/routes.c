@@ -9,6 +9,9 @@
 #define ANY HTTP_RIGHT_ANY
 #define NONE HTTP_BODY_NONE
 #define OPTIONAL HTTP_BODY_OPTIONAL
+#define LOG_QUERY                                                                                  \
+	(REQUEST_QUERY_LINES | REQUEST_QUERY_FOLLOW | REQUEST_QUERY_SINCE | REQUEST_QUERY_UNTIL |  \
+	 REQUEST_QUERY_START | REQUEST_QUERY_FRAMES)
 #define NEEDED HTTP_BODY_NEEDED
 
 const struct http_route api_routes[] = {
@@ -30,14 +33,21 @@ const struct http_route api_routes[] = {
 	{ "GET", C "/stats", api_stats, NONE, OWNER, 0 },
 	{ "GET", "/v1/stats", api_stats_all, NONE, ANY, 0 },
 	{ "GET", C "/ps", api_processes, NONE, OWNER, 0 },
-	{ "GET", C "/logs", api_logs, NONE, OWNER, REQUEST_QUERY_LINES | REQUEST_QUERY_FOLLOW },
+	{ "GET", C "/logs", api_logs, NONE, OWNER, LOG_QUERY },
 	{ "GET", C "/plan", api_context_plan, NONE, OWNER, 0 },
 	{ "POST", C "/exec", api_exec, NEEDED, OWNER, 0 },
 	{ "POST", "/v1/run", api_run, NEEDED, ROOT, 0 },
+	{ "POST", "/v1/reload", api_reload, OPTIONAL, ROOT, REQUEST_QUERY_DRY },
 	{ "POST", "/v1/plan", api_plan, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/check", api_check, NEEDED, ROOT, 0 },
+	{ "GET", "/metrics", api_metrics, NONE, ROOT, 0 },
 	{ "GET", "/v1/events", api_events, NONE, ANY,
 	  REQUEST_QUERY_AFTER | REQUEST_QUERY_FOLLOW | REQUEST_QUERY_CONTEXT | REQUEST_QUERY_KIND |
 		  REQUEST_QUERY_LAST | REQUEST_QUERY_SINCE },
 };
+/* What a server shows that asks nobody who they are. */
+const struct http_route api_open_routes[] = {
+	{ "GET", "/metrics", api_metrics_open, NONE, ANY, 0 },
+};
+const size_t api_open_route_count = ARRAY_SIZE(api_open_routes);
 const size_t api_route_count = ARRAY_SIZE(api_routes);

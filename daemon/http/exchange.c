@@ -4,7 +4,6 @@
  * connection, so we watch it for the peer's leaving and call the handler's cancel function. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -85,6 +84,26 @@ void http_reply_text(struct http_request *r, const char *type, struct buf *text)
 	reply_buf(r, 200, type, text);
 }
 
+void http_reply_shared(struct http_request *r, const char *type, const char *data, size_t len,
+		       void (*done)(void *arg), void *arg)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer_with_free_callback_cls(len,
+								       (void *) (uintptr_t) data,
+								       done, arg);
+
+	if (response)
+		(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	else
+		done(arg);
+	take_response(r, 200, response);
+}
+
+const char *http_header(const struct http_request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
 void http_reply_error(struct http_request *r, unsigned status, const struct err *e,
 		      const struct spec_errors *lines)
 {
@@ -116,24 +135,6 @@ static void without_hurry(struct http_request *r, struct MHD_Response *response,
 	(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	(void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	(void) MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-}
-
-void http_reply_file(struct http_request *r, int fd, uint64_t offset)
-{
-	struct MHD_Response *response = NULL;
-	struct stat st;
-
-	if (fstat(fd, &st) == 0) {
-		uint64_t size = st.st_size > 0 ? (uint64_t) st.st_size : 0;
-
-		offset = offset < size ? offset : size;
-		response = MHD_create_response_from_fd_at_offset64(size - offset, fd, offset);
-	}
-	if (response)
-		without_hurry(r, response, "text/plain");
-	else
-		(void) fd_close(fd);
-	take_response(r, 200, response);
 }
 
 void http_reply_stream(struct http_request *r, const char *type, const struct http_stream_ops *ops,

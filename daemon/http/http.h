@@ -89,6 +89,9 @@ struct http_config {
 	/** A stranger was refused; @said what it asked, bounded and printable. */
 	void (*turned_away)(void *owner, const struct http_peer *peer, const char *said,
 			    const char *text);
+	/* Nobody is asked who they are; all together are treated as one owner. `permit` and
+	 * `concluded` are called all the same. */
+	bool open;
 };
 [[nodiscard]] int http_new(const struct http_config *config, struct http **ret, struct err *e);
 /** Ends every connection; requests that wait are cancelled first. */
@@ -131,6 +134,11 @@ struct http_request {
 	struct http_request *prev, *next; /* in server->suspended_head */
 };
 
+/** What a header says, or NULL. */
+const char *http_header(const struct http_request *r, const char *name);
+/** Connections of the request's server, but those that were upgraded. */
+unsigned http_connections(const struct http *h);
+
 /* Exactly one of the following ends every request, at once or, after http_suspend(), later. */
 void http_reply_json(struct http_request *r, unsigned status, json_t *body); /* consumed */
 void http_reply_text(struct http_request *r, const char *type, struct buf *text); /* consumed */
@@ -139,8 +147,9 @@ void http_reply_error(struct http_request *r, unsigned status, const struct err 
 		      const struct spec_errors *lines);
 /** As the errno of r->err says. */
 void http_reply_refused(struct http_request *r);
-/** Part of a file from `offset` to its present end; fd is taken over. */
-void http_reply_file(struct http_request *r, int fd, uint64_t offset);
+/** Text that others are reading too: `done` is called once it is not needed any more. */
+void http_reply_shared(struct http_request *r, const char *type, const char *data, size_t len,
+		       void (*done)(void *arg), void *arg);
 
 /**
  * The reply comes later. @cancel is called instead when the client goes away or the server ends

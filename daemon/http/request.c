@@ -373,6 +373,31 @@ int request_check(const json_t *o, struct request_check *ret, struct err *e)
 	return read_object(o, fields, ARRAY_SIZE(fields), ret, e);
 }
 
+static int read_names(const char *name, const json_t *v, void *out, struct err *e)
+{
+	struct strv *names = out;
+	int r = read_strings(name, v, out, e);
+
+	for (size_t i = 0; r == 0 && i < names->count; i++)
+		if (!spec_name_valid(names->items[i]))
+			return err_set(e, -EINVAL,
+				       "\"%s\"[%zu]: [a-z0-9][a-z0-9._-]{0,62} is expected", name,
+				       i);
+	return r;
+}
+
+int request_reload(const json_t *o, struct strv *ret, struct err *e)
+{
+	static const struct field fields[] = { { "names", read_names, 0, false } };
+	int r;
+
+	*ret = (struct strv){};
+	r = read_object(o, fields, ARRAY_SIZE(fields), ret, e);
+	if (r < 0)
+		strv_done(ret);
+	return r;
+}
+
 int request_patch(const json_t *o, struct err *e)
 {
 	size_t count = json_object_size(o);

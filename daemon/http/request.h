@@ -19,6 +19,7 @@
 #define REQUEST_LOG_LINES_MAX 1000000
 #define REQUEST_EVENTS_MAX 100000
 #define REQUEST_WORDS_MAX 16 /* values of one parameter */
+#define REQUEST_LOG_STARTS_MAX 1000000
 
 /** Parses a body or a line: one JSON object and nothing else, no duplicate keys, bounded depth.
  * @return 0 with a new reference; -EINVAL with where and what. */
@@ -70,6 +71,9 @@ struct request_check {
 };
 [[nodiscard]] int request_check(const json_t *o, struct request_check *ret, struct err *e);
 
+/** POST /v1/reload: {"names": ["web"]}; none: all. Free with strv_done(). */
+[[nodiscard]] int request_reload(const json_t *o, struct strv *ret, struct err *e);
+
 /** PATCH: {"section.key": "value", ...}, at least one. Whether the keys exist is not judged. */
 [[nodiscard]] int request_patch(const json_t *o, struct err *e);
 
@@ -97,12 +101,17 @@ enum request_query_bit { /* what a route allows */
 			 REQUEST_QUERY_LAST = 512,
 			 REQUEST_QUERY_SINCE = 1024,
 			 REQUEST_QUERY_EVENT = 2048,
-			 REQUEST_QUERY_NO_WAIT = 4096
+			 REQUEST_QUERY_NO_WAIT = 4096,
+			 REQUEST_QUERY_UNTIL = 8192,
+			 REQUEST_QUERY_START = 16384,
+			 REQUEST_QUERY_FRAMES = 32768,
+			 REQUEST_QUERY_DRY = 65536
 };
 
 struct request_query {
-	uint64_t replace, full, runtime, follow, usage, no_wait; /* 0 or 1 */
-	uint64_t lines, after, last, since;
+	uint64_t replace, full, runtime, follow, usage, no_wait, frames, dry; /* 0 or 1 */
+	uint64_t lines, after, last, start;
+	uint64_t since, until; /* us since the epoch */
 	/* given any number of times; borrowed from the request */
 	struct request_words {
 		const char *items[REQUEST_WORDS_MAX];

@@ -169,6 +169,11 @@ static void end_suspended(struct http *h)
 	(void) MHD_run(h->mhd);
 }
 
+unsigned http_connections(const struct http *h)
+{
+	return h->quota.count[HTTP_KIND_ROOT] + h->quota.count[HTTP_KIND_OWNER];
+}
+
 void http_free(struct http *h)
 {
 	if (!h)

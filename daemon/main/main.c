@@ -3,6 +3,7 @@
  * here shows on the host), the socket (clients queue while contexts are re-adopted), the manager,
  * the API; then readiness is told. On the way out contexts are left running. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -130,6 +131,27 @@ static int open_socket(struct daemon *d, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "listening on %s/control.sock", d->options.run_dir) : 0;
 }
 
+/* The other way to the numbers: over TCP, for a Prometheus that knows no Unix sockets. */
+static int open_metrics(struct daemon *d, struct err *e)
+{
+	const struct options_address *a = &d->options.metrics;
+	int fd, r, on = 1;
+
+	if (!a->len)
+		return 0;
+	fd = sys(socket(a->of.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	r = fd < 0 ? fd : sys(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+	if (r >= 0)
+		r = sys(bind(fd, &a->of.any, a->len));
+	if (r >= 0)
+		r = sys(listen(fd, SOMAXCONN));
+	if (r < 0) {
+		(void) fd_close(fd);
+		return err_set_errno(e, r, "listening for --metrics-listen");
+	}
+	return api_listen_open(d->api, fd, e);
+}
+
 /* --- signals --- */
 
 static int on_end(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
@@ -139,14 +161,44 @@ static int on_end(sd_event_source *s, const struct signalfd_siginfo *si, void *a
 	return sd_event_exit(sd_event_source_get_event(s), 0);
 }
 
+static void log_reloaded(const json_t *o)
+{
+	const char *name = json_string_value(json_object_get(o, "name"));
+	const char *what = json_string_value(json_object_get(o, "what"));
+	const char *failed = json_string_value(json_object_get(o, "failed"));
+	const char *key;
+	json_t *pair;
+
+	if (!str_equal(what, "unchanged"))
+		log_info("%s: %s", name, what);
+	if (failed)
+		log_warning("%s: %s", name, failed);
+	json_object_foreach (json_object_get(o, "live"), key, pair)
+		if (!failed)
+			log_info("%s: %s: %s -> %s", name, key,
+				 json_string_value(json_array_get(pair, 0)),
+				 json_string_value(json_array_get(pair, 1)));
+	json_object_foreach (json_object_get(o, "restart"), key, pair)
+		log_info("%s: %s: %s -> %s with the next start", name, key,
+			 json_string_value(json_array_get(pair, 0)),
+			 json_string_value(json_array_get(pair, 1)));
+}
+
 static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
 {
 	struct daemon *d = arg;
+	json_t *report = NULL, *o;
+	struct err e = {};
+	size_t i;
 
 	(void) s;
 	(void) si;
 	(void) sd_notify(0, "RELOADING=1");
-	manager_reload(d->manager);
+	if (manager_reload(d->manager, NULL, false, &report, &e) < 0)
+		log_error("reloading: %s", e.text);
+	json_array_foreach (report, i, o)
+		log_reloaded(o);
+	json_decref(report);
 	log_info("read %s again", d->options.config_dir);
 	(void) sd_notify(0, "READY=1");
 	return 0;
@@ -189,6 +241,7 @@ static int start_manager(struct daemon *d, struct err *e)
 		.init_path = d->options.init,
 		.profile_dir = d->options.profiles,
 		.instance = d->instance.name,
+		.journal_stdout = d->options.journal_stdout,
 		.seats = d->options.seats,
 		.history_bytes = d->options.history_bytes,
 		.journal = d->options.journal[0]  ? d->options.journal
@@ -224,6 +277,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = api_new(d->manager, d->loop, TAKE_FD(d->listen_fd), d->options.root_only,
 			    &d->api, e);
+	if (r == 0)
+		r = open_metrics(d, e);
 	return r;
 }
 
@@ -282,6 +337,9 @@ int main(int argc, char **argv)
 		return 0;
 	log_set_level(d.options.log_level);
 	sealed_run(argv);
+	/* What is large (a page of metrics, the kernel's types) is given back when it is freed;
+	 * else glibc learns from the first such piece to keep them. */
+	(void) mallopt(M_MMAP_THRESHOLD, 256 << 10);
 	(void) umask(0022);
 	block_signals();
 	raise_limits();

@@ -1,6 +1,7 @@
 /* The command line of wardd: one table of options, which parses and which prints the help. */
 #include "daemon/main/options.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -63,6 +64,35 @@ static int read_size(const char *name, const char *value, void *out, struct err 
 	return 0;
 }
 
+/* "127.0.0.1:9469", "[::1]:9469", ":9469" (the loopback address). */
+static int read_address(const char *name, const char *value, void *out, struct err *e)
+{
+	struct options_address *a = out;
+	const char *colon = strrchr(value, ':');
+	size_t len = colon ? (size_t) (colon - value) : 0;
+	bool v6 = len > 2 && value[0] == '[' && colon[-1] == ']';
+	char host[64] = "127.0.0.1";
+	uint64_t port;
+
+	*a = (struct options_address){ 0 };
+	if (!colon || len >= sizeof(host) || units_parse_u64(colon + 1, 1, 65535, &port) < 0)
+		return err_set(e, -EINVAL, "--%s: ADDRESS:PORT is expected", name);
+	if (len)
+		(void) snprintf(host, sizeof(host), "%.*s", (int) (v6 ? len - 2 : len),
+				v6 ? value + 1 : value);
+	a->of.any.sa_family = v6 ? AF_INET6 : AF_INET;
+	if (v6)
+		a->of.v6.sin6_port = htons((uint16_t) port);
+	else
+		a->of.v4.sin_port = htons((uint16_t) port);
+	if (inet_pton(a->of.any.sa_family, host,
+		      v6 ? (void *) &a->of.v6.sin6_addr : (void *) &a->of.v4.sin_addr) != 1)
+		return err_set(e, -EINVAL, "--%s: \"%.63s\" is no IPv4 address and no [IPv6] one",
+			       name, host);
+	a->len = v6 ? sizeof(a->of.v6) : sizeof(a->of.v4);
+	return 0;
+}
+
 static int read_level(const char *name, const char *value, void *out, struct err *e)
 {
 	static const struct {
@@ -101,6 +131,7 @@ static const struct row rows[] = {
 	{ "run-dir", "DIR", "control.sock and what runs (/run/ward)", read_path, AT(run_dir) },
 	{ "init", "PATH", "the ward-init binary", read_path, AT(init) },
 	{ "profiles", "DIR", "where seccomp profiles are", read_path, AT(profiles) },
+	{ "journal-stdout", "PATH", "where the system's journal takes streams", read_path, AT(journal_stdout) },
 	{ "seats", "N", "prepared processes to keep ready for the next start (4)", read_seats,
 	  AT(seats) },
 	{ "history", "SIZE", "how much of the events' history to keep on disk (8M)", read_size,
@@ -108,6 +139,8 @@ static const struct row rows[] = {
 	{ "journal", "SOCKET", "the journal that gets the events too (where stderr goes to it)",
 	  read_path, AT(journal) },
 	{ "root-only", NULL, "refuse owners of contexts too", read_flag, AT(root_only) },
+	{ "metrics-listen", "ADDR:PORT", "serve GET /metrics there, to everybody (off)",
+	  read_address, AT(metrics) },
 	{ "log-level", "LEVEL", "error, warning, info (the default) or debug", read_level,
 	  AT(log_level) },
 	{ "version", NULL, "print the version", read_flag, AT(version) },
@@ -118,7 +151,7 @@ void options_help(void)
 {
 	puts("wardd [OPTIONS]: runs contexts, as wardctl(1) asks. Stays in the foreground.\n");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		printf("  --%-10s %-6s %s\n", rows[i].name, rows[i].argument ?: "", rows[i].help);
+		printf("  --%-14s %-9s %s\n", rows[i].name, rows[i].argument ?: "", rows[i].help);
 }
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
@@ -134,6 +167,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		.config_dir = "/etc/ward",
 		.state_dir = "/var/lib/ward",
 		.run_dir = "/run/ward",
+		.journal_stdout = "/run/systemd/journal/stdout",
 		.seats = SEATS_DEFAULT,
 		.history_bytes = HISTORY_DEFAULT,
 		.log_level = LOG_LEVEL_INFO,

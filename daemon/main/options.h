@@ -2,8 +2,10 @@
 #pragma once
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -11,10 +13,18 @@
 struct options {
 	/* absolute paths */
 	char config_dir[PATH_MAX], state_dir[PATH_MAX], run_dir[PATH_MAX];
-	char init[PATH_MAX], profiles[PATH_MAX];
+	char init[PATH_MAX], profiles[PATH_MAX], journal_stdout[PATH_MAX];
 	unsigned seats;
 	uint64_t history_bytes;
 	char journal[PATH_MAX]; /* "": only where standard error goes to it */
+	struct options_address {
+		union {
+			struct sockaddr any;
+			struct sockaddr_in v4;
+			struct sockaddr_in6 v6;
+		} of;
+		socklen_t len; /* 0: not said */
+	} metrics;
 	enum log_level log_level;
 	bool root_only; /* owners are refused too */
 	bool help, version; /* print and go */

@@ -314,6 +314,12 @@ static const struct {
 	{ "files]\nroot", "/srv/./x",
 	  "files.root: \"/srv/./x\" is not a clean absolute path; "
 	  "allowed: host or the absolute path of a DIRECTORY" },
+	{ "context]\nlog", "file:1K",
+	  "context.log: \"file:1K\" has a size out of range; allowed: file, file:SIZE (64K..1T), "
+	  "journal or none" },
+	{ "context]\nlog", "file:", "context.log: \"file:\" has a size that is none; allowed: " },
+	{ "context]\nlog", "journal:1M",
+	  "context.log: \"journal:1M\" is unknown; did you mean journal? allowed: " },
 	{ "files]\nupper", "tmpfs",
 	  "files.upper: \"tmpfs\" has no size; allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
 	{ "files]\nupper", "tmpfs:max",

@@ -246,6 +246,8 @@ static const struct maker makers[] = {
 	{ "context.health-timeout", NULL, VALUES("5s", "10ms", "1h") },
 	{ "context.health-retries", NULL, VALUES("3", "1", "1000") },
 	{ "context.on-unhealthy", NULL, VALUES("restart", "stop", "none") },
+	{ "context.log", NULL,
+	  VALUES("file", "file:16M", "file:64K", "file:1T", "file:100000", "journal", "none") },
 	{ "files.mode", NULL, VALUES("cow", "read-only", "read-write") },
 	{ "files.root", set_root, NULL },
 	{ "files.hide", set_lists, NULL },

@@ -128,8 +128,8 @@ static int adopt(struct context *c, const struct journal_record *record)
 	}
 	ending_watch_memory(c);
 	tell_adopted(c);
-	limits_watch(c, record->throttled);
 	adopt_frozen(c, record);
+	limits_watch(c, record->throttled);
 	r = service_adopt(c, record);
 	if (r < 0) {
 		log_warning("%s: going on with its health and restarts: %s", c->name, strerror(-r));

@@ -62,7 +62,7 @@ static json_t *read_victim(const char *line)
 	return json_pack("{s:i, s:s%}", "pid", pid, "command", name, strlen(name));
 }
 
-/* Slots' numbers come again with the next daemon: is the line that `at` is in, "<6>[ 4091.0767] ..",
+/* Slots' numbers come again with the next daemon: is the line that `at` is in, "<6>[ 4091.07] ..",
  * younger than the start? */
 static bool is_since(const char *log, const char *at, uint64_t started_us)
 {

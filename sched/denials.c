@@ -1,6 +1,6 @@
 /* Counting device nodes that were not opened. The filter of devices.c notes each denial in a map,
  * by the cgroup of the process; there is one map a daemon, bounded, and the oldest go. It is found
- * through the program that is attached, so that counts of an earlier daemon's slots are read too. */
+ * through the program that is attached, so counts of an earlier daemon's slots are read too. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>

@@ -230,7 +230,7 @@ static void lives(unsigned slot, const char *key, const char *want)
 static void values_read_back(void **state)
 {
 	struct buf none = { 0 };
-	struct sched_pressure p;
+	struct sched_pressure_now p;
 	struct sched_throttle t;
 	unsigned slot;
 

@@ -67,8 +67,7 @@ static void tell_strings(struct buf *out, const char *title, const json_t *array
 
 	json_array_foreach (array, i, v) {
 		buf_puts(&b, json_string_value(v) ? json_string_value(v) : "?");
-		line(out, title, &b);
-		title = "";
+		line(out, i ? "" : title, &b);
 	}
 }
 

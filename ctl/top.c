@@ -148,6 +148,8 @@ void top_sort_next(struct top *t, int step)
 {
 	size_t n = t->columns.count, at = 0;
 
+	if (n == 0)
+		return;
 	while (at < n && t->columns.of[at] != t->sort)
 		at++;
 	if (at == n)

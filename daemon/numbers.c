@@ -1,5 +1,5 @@
 /* Gathering numbers, in rounds, for whoever asks. Nothing is read while nobody does; what it takes
- * (a BPF program, the figures of the last round) is let go a minute after the last question.
+ * (a BPF program, the figures of the last round) is let go ten minutes after the last question.
  *
  * CPU, memory, processes and pressure come for all contexts in one go (sched_meter). I/O and
  * network come from files of each context, some 30 us, so these are read only for one that has run
@@ -15,9 +15,10 @@
 #include "daemon/service.h"
 
 #define FRESH_US UINT64_C(100000)
-#define REST_US (60 * UINT64_C(1000000))
+#define REST_US (600 * UINT64_C(1000000)) /* longer than anybody waits between two scrapes */
 #define REST_SLACK_US UINT64_C(5000000)
-#define LOOKS_MAX 128u /* contexts whose io and network are read in one round */
+#define LOOKS_MAX 128u /* contexts whose io and network are read for a second of waiting */
+#define LOOKS_SECONDS_MAX 8u
 #define LOOK_AT_LEAST_US (60 * UINT64_C(1000000)) /* also of one that has not run */
 
 struct gathering {
@@ -26,6 +27,7 @@ struct gathering {
 	uint64_t round_us;
 	uint64_t spacing_us; /* between two looks at a context that runs all the time */
 	unsigned due, looks; /* contexts that were, and that had their turn, in this round */
+	unsigned looks_max; /* of this round */
 	bool throttled; /* the last round met a limit of CPU: else the next looks for none */
 };
 
@@ -88,7 +90,7 @@ static bool due(struct gathering *g, const struct numbers *n)
 	if (n->looked_us && age < LOOK_AT_LEAST_US && n->use.cpu_us == n->looked_cpu_us)
 		return false;
 	g->due++;
-	return age >= g->spacing_us && g->looks++ < 2 * LOOKS_MAX;
+	return age >= g->spacing_us && g->looks++ < g->looks_max;
 }
 
 static void look(struct context *c, struct numbers *n, uint64_t now_us)
@@ -157,6 +159,18 @@ static struct gathering *gathering_of(struct manager *m)
 	return m->gathering;
 }
 
+/* How many may be looked at now; where last time more were due than that, each has its turn. */
+static void allow_looks(struct gathering *g, uint64_t since_us)
+{
+	uint64_t seconds = since_us / 1000000;
+
+	if (seconds > LOOKS_SECONDS_MAX)
+		seconds = LOOKS_SECONDS_MAX;
+	g->looks_max = LOOKS_MAX * (seconds ? (unsigned) seconds : 1);
+	g->spacing_us = g->due > g->looks_max ? since_us * g->due / g->looks_max : 0;
+	g->looks_max *= 2; /* rounds are not all of one length */
+}
+
 static void round_of(struct manager *m)
 {
 	struct gathering *g = gathering_of(m);
@@ -167,8 +181,7 @@ static void round_of(struct manager *m)
 	since = now - g->round_us;
 	if (g->round_us && since < FRESH_US)
 		return;
-	/* What was due last time comes by in so many rounds of this length. */
-	g->spacing_us = g->due > LOOKS_MAX && since < REST_US ? since * g->due / LOOKS_MAX : 0;
+	allow_looks(g, since);
 	g->round_us = now;
 	g->due = g->looks = 0;
 	sched_meter_round(g->meter, g->throttled);

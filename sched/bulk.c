@@ -49,7 +49,7 @@ static int link_tree(const struct bulk *b, unsigned wanted, int cgroup)
 	attr.link_create.attach_type = BPF_TRACE_ITER;
 	attr.link_create.iter_info = (uintptr_t) &info;
 	attr.link_create.iter_info_len = sizeof(info);
-	return bulk_bpf(BPF_LINK_CREATE, &attr);
+	return cg_bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
 }
 
 /* --- putting it up, larger when it was too small --- */
@@ -83,7 +83,7 @@ static int make_map(struct bulk *b)
 	attr.max_entries = b->record_count;
 	attr.map_flags = BPF_F_MMAPABLE;
 	memcpy(attr.map_name, "ward_numbers", sizeof("ward_numbers"));
-	b->map = bulk_bpf(BPF_MAP_CREATE, &attr);
+	b->map = cg_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 	if (b->map < 0)
 		return b->map;
 	p = mmap(NULL, mapped_size(b), PROT_READ | PROT_WRITE, MAP_SHARED, b->map, 0);
@@ -185,23 +185,30 @@ const struct bulk_slot *bulk_find(const struct bulk *b, unsigned slot)
 	return at != 0 ? &b->slots[at - 1] : NULL;
 }
 
-/* @return the entry of a slot, a new one of zeros if need be; NULL when out of memory. A slot has
- * a record in every round's hierarchy, so there are never more than records. */
+static bool grow_slots(struct bulk *b)
+{
+	uint32_t room = b->room != 0 ? 2 * b->room : 64;
+	struct bulk_slot *slots = reallocarray(b->slots, room, sizeof(*slots));
+
+	if (slots == NULL)
+		return false;
+	b->slots = slots;
+	b->room = room;
+	return true;
+}
+
+/* @return the entry of a slot, a new one of zeros if need be; NULL when there is no room: the same
+ * slots are in every hierarchy, so there are no more than records. */
 static struct bulk_slot *entry(struct bulk *b, unsigned slot)
 {
 	uint32_t *at = place(b, slot);
 
 	if (*at != 0)
 		return &b->slots[*at - 1];
-	if (b->used == b->room) {
-		uint32_t room = b->room != 0 ? 2 * b->room : 64;
-		struct bulk_slot *slots = reallocarray(b->slots, room, sizeof(*slots));
-
-		if (slots == NULL || b->used >= b->record_count)
-			return NULL;
-		b->slots = slots;
-		b->room = room;
-	}
+	if (b->used >= b->record_count)
+		return NULL;
+	if ((b->slots == NULL || b->used == b->room) && !grow_slots(b))
+		return NULL;
 	b->slots[b->used] = (struct bulk_slot){ .slot = slot };
 	*at = ++b->used;
 	return &b->slots[*at - 1];
@@ -253,7 +260,7 @@ static int walk_tree(int link)
 
 	memset(&attr, 0, sizeof(attr));
 	attr.iter_create.link_fd = (__u32) link;
-	fd = bulk_bpf(BPF_ITER_CREATE, &attr);
+	fd = cg_bpf(BPF_ITER_CREATE, &attr, sizeof(attr));
 	if (fd < 0)
 		return fd;
 	/* The program prints nothing, so one read walks all. */

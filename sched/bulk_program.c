@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "sched/btf.h"
@@ -242,11 +240,6 @@ static void make_program(const struct bulk_layout *at, unsigned wanted, int map,
 	emit_exit(p);
 }
 
-int bulk_bpf(int command, union bpf_attr *attr)
-{
-	return (int) sys(syscall(SYS_bpf, command, attr, sizeof(*attr)));
-}
-
 int bulk_program_load(const struct bulk_layout *at, unsigned wanted, int map)
 {
 	_cleanup_free_ struct program *p = calloc(1, sizeof(*p));
@@ -263,5 +256,5 @@ int bulk_program_load(const struct bulk_layout *at, unsigned wanted, int map)
 	attr.insns = (uintptr_t) p->insns;
 	attr.license = (uintptr_t) "GPL";
 	memcpy(attr.prog_name, "ward_numbers", sizeof("ward_numbers"));
-	return bulk_bpf(BPF_PROG_LOAD, &attr);
+	return cg_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }

@@ -36,6 +36,3 @@ struct bulk_layout {
  * @wanted a mask of bases; the rest is not looked at. @return its descriptor or -errno.
  */
 int bulk_program_load(const struct bulk_layout *at, unsigned wanted, int map);
-/** bpf(2). @return a descriptor or 0, or -errno. */
-union bpf_attr;
-int bulk_bpf(int command, union bpf_attr *attr);

@@ -149,23 +149,15 @@ const char *sched_resource_name(enum sched_resource r)
 	return resources[r];
 }
 
-/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=17" and the same for "full". Cgroup2 counts it
- * without any controller, so hybrid hosts have it too. */
-static void read_pressure(const struct cg_tree *core, unsigned slot, struct sched_stats *s)
+/* Cgroup2 counts it without any controller, so hybrid hosts have it too. */
+static void read_pressure(struct sched_host *h, unsigned slot, struct sched_stats *s)
 {
-	char file[32], text[256];
+	struct sched_pressure_now p;
 
 	for (unsigned i = 0; i < SCHED_RESOURCE_COUNT; i++) {
-		const char *full;
-
-		(void) snprintf(file, sizeof(file), "%s.pressure", sched_resource_name(i));
-		if (slot_read(core, slot, file, text, sizeof(text)) < 0)
+		if (sched_slot_pressure(h, slot, sched_resource_name(i), &p) < 0)
 			return;
-		full = strstr(text, "\nfull ");
-		(void) sscanf(text, "some %*s %*s %*s total=%" SCNu64, &s->pressure[i].some_us);
-		if (full != NULL)
-			(void) sscanf(full, " full %*s %*s %*s total=%" SCNu64,
-				      &s->pressure[i].full_us);
+		s->pressure[i] = (struct sched_pressure){ p.some.total_us, p.full.total_us };
 	}
 	s->has_pressure = true;
 }
@@ -279,15 +271,13 @@ int sched_slot_usage(struct sched_host *h, unsigned slot, uint64_t *ret_memory, 
 void stats_read_light(struct sched_host *h, unsigned slot, struct sched_stats *s)
 {
 	const struct cg_tree *memory = host_tree(h, CG_MEMORY), *pids = host_tree(h, CG_PIDS);
-	const struct cg_tree *core = host_tree(h, CG_CORE);
 
 	read_cpu(h, slot, s);
 	if (memory != NULL)
 		memory->unified ? read_memory_v2(memory, slot, s) : read_memory_v1(memory, slot, s);
 	if (pids != NULL)
 		read_pids(pids, slot, s);
-	if (core != NULL)
-		read_pressure(core, slot, s);
+	read_pressure(h, slot, s);
 }
 
 void stats_read_cpu(struct sched_host *h, unsigned slot, struct sched_stats *s)

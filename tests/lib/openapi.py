@@ -172,6 +172,8 @@ def walk():
     step("stats", 409, name="sleeper")
     step("statsAll", 200)
     step("statsAll", 400, query="?surprise=1")
+    step("metrics", 200)
+    step("metrics", 400, query="?surprise=1")
     step("processes", 200, **box)
     step("processes", 409, name="sleeper")
     step("logs", 200, **box)

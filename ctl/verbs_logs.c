@@ -119,7 +119,8 @@ static int tell_mark(struct source *s, const char *what, uint64_t us)
 		return r;
 	if (s->width)
 		add_name(s, &b);
-	buf_printf(&b, "%s-- %s %s, %s --%s\n", s->c->color ? "\033[2m" : "", s->name, what, when_print(us, when),
+	(void) when_print(us, when);
+	buf_printf(&b, "%s-- %s %s, %s --%s\n", s->c->color ? "\033[2m" : "", s->name, what, when,
 		   s->c->color ? "\033[0m" : "");
 	return put(s, &b);
 }

@@ -112,7 +112,7 @@ static void settle_journal(struct context *c)
 	}
 }
 
-/* Where there is a file, its renaming is the moment from which the change holds; else the journal's. */
+/* The change holds from the moment the file has its name or, without one, the journal. */
 static int commit(struct context *c, const struct spec **wanted, const struct change_file *file,
 		  struct err *e)
 {
@@ -218,7 +218,7 @@ void change_settle(struct context *c, const json_t *intent)
 
 /* --- set --- */
 
-/* What is to be in force at once of what was asked for. @ret_active stays NULL where nothing runs. */
+/* What is to be in force at once of what was asked for. @ret stays NULL where nothing runs. */
 static int make_active(struct context *c, const json_t *keys, bool runtime, struct spec **ret,
 		       json_t *waiting, struct err *e)
 {

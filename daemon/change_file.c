@@ -1,4 +1,4 @@
-/* The file of a context, changed as a person would: only the keys that are meant, in their places. */
+/* The file of a context, changed as a person would: only what is meant, in its place. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

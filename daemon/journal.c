@@ -227,7 +227,7 @@ static int read_kept(struct context *c, const char *file, struct strv *ret)
 		return r < 0 ? r : -EBADMSG;
 	}
 	rest++;
-	while (r >= 0 && (line = strsep(&rest, "\n")) && rest) { /* the last one is torn, or empty */
+	while (r >= 0 && (line = strsep(&rest, "\n")) && rest) { /* the last is torn, or empty */
 		if (strncmp(line, INTENT, strlen(INTENT)) != 0) {
 			r = add_fact(ret, line);
 		}
@@ -365,7 +365,7 @@ static void read_facts(struct journal_record *r, char *line)
 		if (strncmp(word, INTENT, strlen(INTENT)) == 0) {
 			json_decref(r->intent);
 			r->intent = line ? json_loads(word + strlen(INTENT), 0, NULL) : NULL;
-		} else if (number) { /* a torn one was not told: the daemon died before it could be */
+		} else if (number) { /* a torn one was not told: the daemon died before */
 			*number = '\0';
 			if (line && units_parse_u64(number + 1, 1, INT64_MAX, &seq) == 0) {
 				(void) snprintf(r->fact, sizeof(r->fact), "%s", word);

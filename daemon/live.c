@@ -1,3 +1,4 @@
+/* Comparing what was wanted with what the kernel says, in the words of both. */
 #include "daemon/live.h"
 
 #include <stdlib.h>

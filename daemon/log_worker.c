@@ -1,3 +1,4 @@
+/* One child, orders in and answers out over one socket; see log_worker.h for why. */
 #include "daemon/log_worker.h"
 
 #include <fcntl.h>

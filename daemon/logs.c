@@ -4,10 +4,10 @@
  * grown beyond its bound its older half is given back to the file system by punching a hole
  * (fallocate(2)): the writer's descriptor, offset and data in flight stay as they are, no line is
  * copied or lost in between, and readers begin at the first line behind the hole. The file's size
- * goes on growing then; before it reaches what a file system can bear the hole is cut off the front
- * (FALLOC_FL_COLLAPSE_RANGE; whoever appends goes on at the new end). Both may wait for the disk and
- * are left to a worker. What is about to be cut off stands in the index first, so that a new daemon
- * knows which byte is which.
+ * goes on growing then; before it reaches what a file system can bear the hole is cut off the
+ * front (FALLOC_FL_COLLAPSE_RANGE; whoever appends goes on at the new end). Both may wait for the
+ * disk and are left to a worker. What is about to be cut off stands in the index first, so that a
+ * new daemon knows which byte is which.
  *
  * inotify says which logs grow; idle logs cost nothing. */
 #include "daemon/logs.h"

@@ -38,14 +38,14 @@ struct manager_config {
 void manager_free(struct manager *m);
 
 /**
- * Reads the files of contexts again (all, or those of `names`). A running context gets at once what
- * may change live, as one step; with `dry` nothing is applied. @ret [{"name", "what": "unchanged",
- * "changed", "new", "removed" or "broken", "state", "live": {"cpu.limit": ["50%", "75%"]}, "restart":
- * the same for what holds after the next start, "failed": why `live` is not in force, "errors":
- * lines}], new reference. @return 0, -ENOENT for a name that is none, -errno.
+ * Reads the files of contexts again (all, or those of `names`). A running context gets at once
+ * what may change live, as one step; with `dry` nothing is applied. @ret [{"name", "what":
+ * "unchanged", "changed", "new", "removed" or "broken", "state", "live": {"cpu.limit": ["50%",
+ * "75%"]}, "restart": the same for what holds after the next start, "failed": why `live` is not in
+ * force, "errors": lines}], new reference. @return 0, -ENOENT for a name that is none, -errno.
  */
-[[nodiscard]] int manager_reload(struct manager *m, const struct strv *names, bool dry, json_t **ret,
-				 struct err *e);
+[[nodiscard]] int manager_reload(struct manager *m, const struct strv *names, bool dry,
+				 json_t **ret, struct err *e);
 const struct facts *manager_facts(const struct manager *m);
 struct events *manager_events(struct manager *m);
 

@@ -1,9 +1,9 @@
 /* Keys written back into a file that a person wrote: only the values change, in their places. What
  * stands around them, comments, order, blanks and line ends, stays byte for byte.
  *
- * The text is one that spec_read_ini() has taken without an error, so a line is what it looks like.
- * A list keeps the lines whose entries stay; a key that is not there goes to the end of its section,
- * a section to the end of the file. */
+ * The text is one that spec_read_ini() has taken without an error, so a line is what it looks
+ * like. A list keeps the lines whose entries stay; a key that is not there goes to the end of its
+ * section, a section to the end of the file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,11 +295,15 @@ static int edit_list(struct editor *ed, const struct row *row)
 		entries -= l.old[lines - 1].count;
 	last = line ? l.lines[line - 1] : NULL;
 	for (; r == 0 && line < lines; line++) {
-		if (entry < entries) {
-			last = l.lines[line];
-			r = replace(last, strdup(l.entries.items[entry++]));
+		struct line *old = l.lines[line];
+
+		if (!old) { /* never: read_list() has filled it */
+			r = -EINVAL;
+		} else if (entry < entries) {
+			last = old;
+			r = replace(old, strdup(l.entries.items[entry++]));
 		} else {
-			l.lines[line]->drop = true;
+			old->drop = true;
 		}
 	}
 	for (; r == 0 && entry < entries; entry++) {

@@ -225,7 +225,7 @@ int spec_errors_to_err(const struct spec_errors *errors, struct err *e);
 [[nodiscard]] int spec_read_file(struct spec *s, const char *path, struct spec_errors *errors);
 
 /**
- * Writes the keys that `which` names with the values of `wanted` into an INI text that has no errors.
+ * Writes the keys that `which` names with the values of `wanted` into an INI text without errors.
  * All else stays as it is, byte for byte: comments, order, blanks, line ends; of a list, the lines
  * whose entries stay. A key that is not there is added unless it has its default.
  * @return 0 with the text appended to `out`, -ENOMEM, -EFBIG.

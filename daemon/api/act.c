@@ -153,14 +153,14 @@ void api_change(struct http_request *r)
 
 void api_reload(struct http_request *r)
 {
+	struct manager *m = api_of(r)->manager;
 	json_t *report = NULL;
 	struct strv names;
 	int code;
 
 	if (request_reload(r->body, &names, &r->err) < 0)
 		return http_reply_refused(r);
-	code = manager_reload(api_of(r)->manager, names.count ? &names : NULL, r->query.dry, &report,
-			      &r->err);
+	code = manager_reload(m, names.count ? &names : NULL, r->query.dry, &report, &r->err);
 	strv_done(&names);
 	if (code == -ENOENT)
 		http_reply_error(r, 404, &r->err, NULL);

@@ -1,5 +1,5 @@
-/* GET logs: a stream that is read as the client takes it (daemon/log_reader.h), with ?follow=1 until
- * the context ends. */
+/* GET logs: a stream that is read as the client takes it (daemon/log_reader.h), with ?follow=1
+ * until the context ends. */
 #include "daemon/api/private.h"
 #include "daemon/log_reader.h"
 

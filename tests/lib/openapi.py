@@ -137,7 +137,7 @@ def walk():
         if "403" in op["responses"]:
             step(name, 403, uid=NOBODY, body={} if "requestBody" in op else None, name="box", key="cpu.limit")
         if "404" in op["responses"]:
-            known = {"change": {"cpu.limit": "50%"}, "exec": {"command": ["true"]}}
+            known = {"change": {"cpu.limit": "50%"}, "exec": {"command": ["true"]}, "reload": {"names": ["absent"]}}
             step(name, 404, body=known.get(name), key="cpu.limit",
                  headers={"Connection": "Upgrade", "Upgrade": "ward"} if name == "exec" else None, **absent)
         if any("in" in resolve(p) and resolve(p)["in"] == "query" for p in op.get("parameters", [])):
@@ -178,6 +178,13 @@ def walk():
     step("processes", 409, name="sleeper")
     step("logs", 200, **box)
     step("logs", 200, query="?lines=1", **box)
+    step("logs", 200, query="?since=1&until=2", **box)
+    step("logs", 200, query="?frames&start=1", **box)
+    step("declare", 201, body={"name": "silent", "context": {"command": ["true"], "log": "none"}})
+    step("logs", 409, name="silent")
+    step("reload", 200)
+    step("reload", 200, query="?dry", body={"names": ["box"]})
+    step("reload", 400, body={"names": ["Box"]})
     step("events", 200)
     step("events", 200, query="?after=1")
     step("events", 200, query="?last=3&context=box&context=job&kind=started&since=1")

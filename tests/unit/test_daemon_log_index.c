@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static int set_up(void **state)
 {
 	struct place *p = calloc(1, sizeof(*p));
 
-	strcpy(p->path, "/tmp/ward-index.XXXXXX");
+	(void) snprintf(p->path, sizeof(p->path), "/tmp/ward-index.XXXXXX");
 	if (!mkdtemp(p->path))
 		return -1;
 	p->fd = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -117,7 +118,7 @@ static void test_an_index_stays_small(void **state)
 		if (all.items[i].kind == LOG_MARK_START)
 			assert_int_equal(all.items[i].time_us, starts++ * 1000 * SECOND);
 	}
-	/* the newest are all there, a second apart; older ones no coarser than a part of their age */
+	/* the newest are all there; older ones are no further apart than a part of their age */
 	for (size_t i = all.count - 1; i > 0; i--) {
 		uint64_t gap = all.items[i].time_us - all.items[i - 1].time_us;
 		uint64_t age = all.items[all.count - 1].time_us - all.items[i - 1].time_us;

@@ -1,5 +1,5 @@
-/* Keys are written back into a file without touching the rest: by examples, then thousands of random
- * files and changes, each read again. */
+/* Keys are written back into a file without touching the rest: by examples, then thousands of
+ * random files and changes, each read again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -193,7 +193,7 @@ static const char *pick(uint64_t *d, size_t i)
 
 	while (choices[i].values[n])
 		n++;
-	return choices[i].values[roll(d, n)];
+	return choices[i].values[n ? roll(d, n) : 0];
 }
 
 static bool repeats(const char *key)

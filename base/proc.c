@@ -80,3 +80,11 @@ int proc_reopen(const struct proc_id *id)
 		return r;
 	return now.start == id->start ? TAKE_FD(fd) : -ESRCH;
 }
+
+void proc_default_signals(void)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void) sigaction(sig, &usual, NULL); /* not for KILL, STOP and libc's own two */
+}

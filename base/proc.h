@@ -24,3 +24,7 @@ int proc_pidfd_getfd(int pidfd, int fd);
 [[nodiscard]] int proc_identify(pid_t pid, struct proc_id *ret);
 /** Opens a pidfd and proves that it is still the same process. @return pidfd or -ESRCH. */
 int proc_reopen(const struct proc_id *id);
+/** Gives every signal its default action back, for a child before its exec. A clone keeps what the
+ * daemon ignores (SIGPIPE; SIGINT when a script started it with "&"), and so does an
+ * exec; a command must start with every signal at its default (execve(2)). */
+void proc_default_signals(void);

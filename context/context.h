@@ -47,6 +47,8 @@ struct context_host; /* ward-init as a sealed memfd, compiled seccomp filters by
 				   uint32_t ids_first, uint32_t ids_total,
 				   struct context_host **ret, struct err *e);
 void context_host_free(struct context_host *h);
+/** Makes sure that what is cloned now is born in the daemon's own pid namespace. */
+[[nodiscard]] int context_host_home(struct context_host *h, struct err *e);
 /** Marks a range as taken (a re-adopted context's) or gives it back. */
 [[nodiscard]] int context_ids_claim(struct context_host *h, uint32_t first, uint32_t count);
 void context_ids_release(struct context_host *h, uint32_t first, uint32_t count);

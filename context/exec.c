@@ -96,7 +96,7 @@ static int exec_child_prepare(const struct exec_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "guarding a new process");
 	}
-	seat_child_default_signals();
+	proc_default_signals();
 	if (enter->enter) {
 		r = enter->enter(enter->arg);
 		if (r < 0) {
@@ -148,7 +148,7 @@ static int exec_clone(struct context_host *h, struct seat_private *p, const stru
 		}
 		command_run(c->command);
 	}
-	r = host_pid_ns_home(h, e);
+	r = context_host_home(h, e);
 	if (pid < 0) {
 		return err_set_errno(e, pid, "cloning into the context");
 	}
@@ -196,7 +196,7 @@ int context_exec(struct context_host *h, const struct context_plan *p, const str
 	_cleanup_close_ int child_sock = -1;
 	struct seat_private *seat = NULL;
 	struct exec_child c = { .request = x, .namespaces = p->namespaces };
-	int r = host_pid_ns_home(h, e);
+	int r = context_host_home(h, e);
 
 	if (r == 0) {
 		r = seat_alloc(&seat, &child_sock, e);

@@ -122,7 +122,7 @@ void context_ids_release(struct context_host *h, uint32_t first, uint32_t count)
 	ids_release(&h->ids, first, count);
 }
 
-int host_pid_ns_home(struct context_host *h, struct err *e)
+int context_host_home(struct context_host *h, struct err *e)
 {
 	int r;
 

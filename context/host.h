@@ -16,6 +16,3 @@ struct context_host {
 	struct ids ids;
 	struct filter_cache filters;
 };
-
-/** Makes sure that what is cloned now is born in the daemon's own pid namespace. */
-[[nodiscard]] int host_pid_ns_home(struct context_host *h, struct err *e);

@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "context/seat.h"
 
 _Noreturn void seat_child_fail(struct seat_shared *shared)
@@ -38,17 +39,6 @@ int seat_child_guard(void)
 	int r = sys(prctl(PR_SET_DUMPABLE, 0));
 
 	return r < 0 ? r : sys(prctl(PR_SET_PDEATHSIG, SIGKILL));
-}
-
-/* A clone keeps what the daemon ignores (SIGPIPE; SIGINT when a script started it with "&"), and so
- * does an exec: a command must start with every signal at its default (execve(2)). */
-void seat_child_default_signals(void)
-{
-	struct sigaction usual = { .sa_handler = SIG_DFL };
-
-	for (int sig = 1; sig < NSIG; sig++) {
-		(void) sigaction(sig, &usual, NULL); /* not for KILL, STOP and libc's own two */
-	}
 }
 
 static void sort(int *fds, size_t n)
@@ -151,7 +141,7 @@ static int park(struct seat_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "guarding a seat");
 	}
-	seat_child_default_signals();
+	proc_default_signals();
 	if (c->namespaces & CONTEXT_NS_TIME) {
 		/* Now, as the file will belong to somebody else once we are not dumpable and not
 		 * the host's root. */

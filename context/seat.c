@@ -159,7 +159,7 @@ int seat_new(struct context_host *h, const struct seat_kind *kind, const struct 
 	_cleanup_close_ int child_sock = -1;
 	struct seat_private *p = NULL;
 	const char mapped = SEAT_MSG_MAPPED;
-	int r = host_pid_ns_home(h, e);
+	int r = context_host_home(h, e);
 
 	if (r < 0) {
 		return r;

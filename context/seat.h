@@ -70,8 +70,6 @@ _Noreturn void seat_child_fail(struct seat_shared *shared);
 [[nodiscard]] int seat_child_keep(int *keep, size_t n);
 /** Becomes uid and gid 0 of the user namespace, without further groups; guards again. */
 [[nodiscard]] int seat_child_root(void);
-/** Gives every signal its default action back. */
-void seat_child_default_signals(void);
 static inline struct seat_private *seat_of(const struct seat *s)
 {
 	return (struct seat_private *) (uintptr_t) s;

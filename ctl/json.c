@@ -27,6 +27,17 @@ bool js_is(const json_t *object, const char *key, const char *text)
 	return !strcmp(js_text(object, key), text);
 }
 
+bool js_has(const json_t *array, const char *text)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (array, i, v)
+		if (json_is_string(v) && !strcmp(json_string_value(v), text))
+			return true;
+	return false;
+}
+
 bool js_ending(const json_t *summary, struct buf *out)
 {
 	return js_exit(json_object_get(summary, "exit"), out);

@@ -12,6 +12,8 @@
 const char *js_text(const json_t *object, const char *key);
 /** @return whether there is such a number, not negative. */
 bool js_number(const json_t *object, const char *key, uint64_t *ret);
+/** @return whether the array has that string. */
+bool js_has(const json_t *array, const char *text);
 bool js_is(const json_t *object, const char *key, const char *text);
 
 /** What a service has to say: each part ("not ready: waits for tcp:80", "unhealthy", "restarts in

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "ctl/verbs.h"
 
 const struct option options_table[OPT_COUNT] = {
 	[OPT_ALL] = { "all", 'a', NULL, "every context that is in a state for it", false },
+	[OPT_MARK] = { "mark", 'm', "MARK",
+		       "every context with this mark that is in a state for it", false },
+	[OPT_AUTOSTART] = { "autostart", 0, NULL,
+			    "every context that starts with the machine and did not yet", false },
 	[OPT_JSON] = { "json", 0, NULL, "print JSON", false },
 	[OPT_QUIET] = { "quiet", 'q', NULL, "print less: names only, or nothing", false },
 	[OPT_FOLLOW] = { "follow", 'f', NULL, "go on with what comes", false },
@@ -42,7 +47,7 @@ const struct option options_table[OPT_COUNT] = {
 			    "signal every process of the context, not only its first", false },
 	[OPT_TIMEOUT] = { "timeout", 0, "DURATION",
 			  "wait so long and no longer, such as 3s; stop: before the next signal "
-			  "of its sequence",
+			  "of its sequence; stop of many: for all together, then kill them",
 			  false },
 	[OPT_RUNTIME] = { "runtime", 0, NULL, "do not write the change to the context's file",
 			  false },
@@ -195,15 +200,25 @@ static int parse_word(struct args *a, char *word, struct err *e)
 
 static int check_counts(const struct args *a, struct err *e)
 {
+	static const enum opt sets[] = { OPT_ALL, OPT_MARK, OPT_AUTOSTART };
 	struct shape shape = options_shape(a->verb->operands);
+	const char *given = NULL;
 
 	if (args_has(a, OPT_HELP))
 		return 0;
-	if (args_has(a, OPT_ALL)) {
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		if (!args_has(a, sets[i]))
+			continue;
 		if (a->operand_count)
-			return err_set(e, -EINVAL, "--all and names exclude each other");
-		return 0;
+			return err_set(e, -EINVAL, "--%s and names exclude each other",
+				       options_table[sets[i]].name);
+		if (given)
+			return err_set(e, -EINVAL, "--%s and --%s exclude each other",
+				       options_table[sets[i]].name, given);
+		given = options_table[sets[i]].name;
 	}
+	if (given)
+		return 0;
 	if (a->operand_count < shape.min ||
 	    (shape.command && !shape.command_optional && !a->command))
 		return err_set(e, -EINVAL, "something is missing: wardctl %s %s", a->verb->name,

@@ -9,6 +9,8 @@
 
 enum opt {
 	OPT_ALL,
+	OPT_MARK,
+	OPT_AUTOSTART,
 	OPT_JSON,
 	OPT_QUIET,
 	OPT_FOLLOW,

@@ -36,33 +36,41 @@ const struct verb verbs_table[] = {
 	  "  wardctl run -- make check\n"
 	  "  tar c . | wardctl run --set memory.limit=256M -- tar x -C /tmp\n"
 	  "  wardctl run --detach --name job -- ./nightly.sh" },
-	{ "start", MANY, OPT(ALL) | OPT(NO_WAIT) | OPT(JSON), VERB_LIFE, verb_start,
-	  "start contexts",
+	{ "start", MANY, OPT(ALL) | OPT(MARK) | OPT(AUTOSTART) | OPT(NO_WAIT) | OPT(JSON),
+	  VERB_LIFE, verb_start, "start contexts",
 	  "Starts declared contexts and waits until they are ready (key context.ready), or with "
 	  "--no-wait until their commands run. One that is not ready in time "
-	  "(context.ready-timeout) "
-	  "is stopped again. With --all: every context that is stopped; one that waits for its "
-	  "restart is started now." },
-	{ "stop", MANY, OPT(ALL) | OPT(TIMEOUT) | OPT(JSON), VERB_LIFE, verb_stop, "stop contexts",
+	  "(context.ready-timeout) is stopped again. Those that a context is after (key "
+	  "context.after) are started before it, where they do not run, and this is told. With "
+	  "several names, --all or --mark all start in parallel as far as that order permits; one "
+	  "that fails fails those after it, the others go on. With --all: every context that is "
+	  "stopped; one that waits for its restart is started now. With --autostart: those with "
+	  "autostart = yes that were not started since the machine was, or since the last stop "
+	  "--all.\n\n"
+	  "  wardctl start --mark web" },
+	{ "stop", MANY, OPT(ALL) | OPT(MARK) | OPT(TIMEOUT) | OPT(JSON), VERB_LIFE, verb_stop,
+	  "stop contexts",
 	  "Runs the stop sequence of each context (key context.stop) and waits until it is "
-	  "stopped; a restart that was pending is called off. "
-	  "Several contexts stop at the same time. A context that does not run is no error." },
-	{ "restart", MANY, OPT(TIMEOUT) | OPT(NO_WAIT), VERB_LIFE, verb_restart,
+	  "stopped; a restart that was pending is called off. Several contexts stop in the reverse "
+	  "order of their start, in parallel where none is after the other; --timeout then bounds "
+	  "the whole. A context that does not run is no error.\n\n"
+	  "  wardctl stop --all --timeout 80s" },
+	{ "restart", MANY, OPT(MARK) | OPT(TIMEOUT) | OPT(NO_WAIT), VERB_LIFE, verb_restart,
 	  "stop contexts, then start them",
 	  "Stops each context, if it runs, and starts it with its spec as it is declared now." },
-	{ "kill", MANY, OPT(ALL) | OPT(SIGNAL) | OPT(PROCESSES) | OPT(JSON), VERB_LIFE, verb_kill,
-	  "send a signal to contexts",
+	{ "kill", MANY, OPT(ALL) | OPT(MARK) | OPT(SIGNAL) | OPT(PROCESSES) | OPT(JSON), VERB_LIFE,
+	  verb_kill, "send a signal to contexts",
 	  "Sends a signal (TERM, or --signal) to the first process of each context, which passes "
 	  "it "
 	  "to the command; with --processes to every process. KILL always goes to every "
 	  "process.\n\n"
 	  "  wardctl kill -s HUP web" },
-	{ "freeze", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_freeze,
+	{ "freeze", MANY, OPT(ALL) | OPT(MARK) | OPT(JSON), VERB_LIFE, verb_freeze,
 	  "suspend every process of contexts",
 	  "The processes get no CPU until thaw. They keep their memory and connections." },
-	{ "thaw", MANY, OPT(ALL) | OPT(JSON), VERB_LIFE, verb_thaw, "let frozen contexts go on",
-	  "" },
-	{ "status", MANY, OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_status,
+	{ "thaw", MANY, OPT(ALL) | OPT(MARK) | OPT(JSON), VERB_LIFE, verb_thaw,
+	  "let frozen contexts go on", "" },
+	{ "status", MANY, OPT(MARK) | OPT(JSON) | OPT(QUIET), VERB_LIFE, verb_status,
 	  "say whether contexts run",
 	  "One line each. The exit status is 0 when all of them run (a frozen one does), 3 when "
 	  "one "
@@ -99,9 +107,8 @@ const struct verb verbs_table[] = {
 	  "of its own." },
 	{ "ps", "NAME", OPT(JSON), VERB_INSIDE, verb_ps, "list the processes of a context",
 	  "PID is the number on this host, INNER the one that the context sees." },
-	{ "logs", MANY,
-	  OPT(FOLLOW) | OPT(LINES) | OPT(SINCE) | OPT(UNTIL) | OPT(START), VERB_INSIDE, verb_logs,
-	  "print what contexts wrote",
+	{ "logs", MANY, OPT(FOLLOW) | OPT(LINES) | OPT(SINCE) | OPT(UNTIL) | OPT(START),
+	  VERB_INSIDE, verb_logs, "print what contexts wrote",
 	  "Standard output and error of contexts that were started or run detached. With --follow "
 	  "it goes on until the context ends. On a terminal starts and ends are marked and control "
 	  "characters are not let through; into a file or pipe every byte is, and nothing else. "
@@ -116,7 +123,7 @@ const struct verb verbs_table[] = {
 	  "  wardctl logs -f web db\n"
 	  "  wardctl logs web --since 10m\n"
 	  "  wardctl logs web --start 2" },
-	{ "list", "", OPT(JSON) | OPT(QUIET), VERB_LOOK, verb_list, "list the contexts",
+	{ "list", "", OPT(MARK) | OPT(JSON) | OPT(QUIET), VERB_LOOK, verb_list, "list the contexts",
 	  "With --quiet only the names, one a line." },
 	{ "show", "NAME", OPT(JSON) | OPT(FULL), VERB_LOOK, verb_show,
 	  "print the state and the spec of a context",
@@ -170,7 +177,8 @@ const struct verb verbs_table[] = {
 	  "  wardctl set web memory.limit=1G cpu.limit=150%" },
 	{ "reload", "[NAME...]", OPT(DRY_RUN) | OPT(JSON) | OPT(QUIET), VERB_CHANGE, verb_reload,
 	  "apply what changed in the files of contexts",
-	  "Reads the files again, all or those of the contexts named, and prints what changed: keys "
+	  "Reads the files again, all or those of the contexts named, and prints what changed: "
+	  "keys "
 	  "that may change while the context runs are applied at once, each context as one step; "
 	  "others hold with the next start. New and removed files and those with errors are named; "
 	  "a context whose file is gone or broken runs on as it is. What set --runtime changed is "

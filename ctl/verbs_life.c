@@ -1,5 +1,5 @@
-/* The verbs that act on many contexts. The requests of one batch are all sent before the first
- * reply is read, each on its own connection, so that contexts stop at the same time. */
+/* The verbs that act on many contexts, one request each: those of one batch are all sent before
+ * the first reply is read, each on its own connection. start and stop of many: verbs_many.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,20 +9,20 @@
 #include "ctl/client.h"
 #include "ctl/json.h"
 #include "ctl/look.h"
+#include "ctl/many.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
 #define BATCH 16
 
-/* What to ask of each context, and of which with --all. */
+/* What to ask of each context, and of which with --all and --mark. */
 struct request {
 	const char *method, *route;
 	const char *body; /* or NULL */
-	bool (*suits)(const json_t *summary); /* with --all */
+	bool (*suits)(const json_t *summary); /* NULL: any does */
 	/* Gets each reply, may set the exit status; may be NULL. */
 	int (*take)(const struct ctl *c, const char *name, const json_t *reply, void *arg);
 	void *arg; /* without `take`: an array that gets the replies, or NULL */
-	bool warn; /* tell the warnings of the reply */
 };
 
 static bool is_stopped(const json_t *o)
@@ -33,12 +33,6 @@ static bool is_stopped(const json_t *o)
 static bool is_alive(const json_t *o)
 {
 	return !is_stopped(o);
-}
-
-/* Also what would come back by itself. */
-static bool is_to_be_stopped(const json_t *o)
-{
-	return is_alive(o) || json_object_get(o, "restart_in_us");
 }
 
 static bool is_running(const json_t *o)
@@ -104,8 +98,6 @@ static int batch(const struct ctl *c, const struct request *q, char *const *name
 			status = worse(status, q->take(c, names[i], reply, q->arg));
 		else if (q->arg)
 			json_array_append(q->arg, reply);
-		else if (q->warn)
-			warn_all(c, names[i], reply);
 		json_decref(reply);
 		client_close(&clients[i]);
 	}
@@ -125,17 +117,19 @@ static int each(const struct ctl *c, const struct request *q, const struct strv 
 	return status;
 }
 
-/* Names of the contexts in a suitable state. */
+/* Names of the contexts that suit, with the mark if one was given. */
 static int find_all(const struct ctl *c, bool (*suits)(const json_t *), struct strv *ret,
 		    struct err *e)
 {
+	const char *mark = args_has(&c->args, OPT_MARK) ? c->args.value[OPT_MARK] : NULL;
 	struct client client = CLIENT_INIT;
 	json_t *list = NULL, *o;
 	size_t i;
 	int r = client_call(&client, c, "GET", "/v1/contexts", NULL, &list, e);
 
 	json_array_foreach (list, i, o)
-		if (r >= 0 && suits(o) && *js_text(o, "name"))
+		if (r >= 0 && (!suits || suits(o)) && *js_text(o, "name") &&
+		    (!mark || js_has(json_object_get(o, "mark"), mark)))
 			r = strv_add(ret, js_text(o, "name"));
 	json_decref(list);
 	client_close(&client);
@@ -148,7 +142,7 @@ static int act(const struct ctl *c, const struct request *q)
 	struct err e = { 0 };
 	int r;
 
-	if (!q->suits || !args_has(&c->args, OPT_ALL))
+	if (!args_has(&c->args, OPT_ALL) && !args_has(&c->args, OPT_MARK))
 		return each(c, q, &given);
 	r = find_all(c, q->suits, &all, &e);
 	r = r < 0 ? ctl_error(c, NULL, &e) : each(c, q, &all);
@@ -171,27 +165,48 @@ static int act_and_tell(const struct ctl *c, const struct request *q)
 	return p == CTL_DONE ? r : p;
 }
 
+static int tell_started(const struct ctl *c, const char *name, const json_t *reply, void *arg)
+{
+	const json_t *also = json_object_get(reply, "also"), *other;
+	size_t i;
+
+	(void) arg;
+	json_array_foreach (also, i, other)
+		if (json_is_string(other))
+			many_tell_also(c, json_string_value(other), name);
+	warn_all(c, name, reply);
+	return CTL_DONE;
+}
+
 int verb_start(const struct ctl *c)
 {
 	const char *route = args_has(&c->args, OPT_NO_WAIT) ? "/start?no-wait" : "/start";
 
-	return act_and_tell(c,
-			    &(struct request){ "POST", route, NULL, is_stopped, NULL, NULL, true });
+	bool json = args_has(&c->args, OPT_JSON);
+
+	if (many_wanted(c))
+		return many_act(c,
+				args_has(&c->args, OPT_NO_WAIT) ? "/v1/start?no-wait" : "/v1/start",
+				0);
+	return act_and_tell(c, &(struct request){ "POST", route, NULL, NULL,
+						  json ? NULL : tell_started, NULL });
 }
 
 int verb_stop(const struct ctl *c)
 {
 	const char *timeout = c->args.value[OPT_TIMEOUT];
 	char body[64];
-	uint64_t us;
+	uint64_t us = 0;
 
 	if (timeout && (units_parse_duration(timeout, &us) < 0 || us > INT64_MAX))
 		return ctl_usage(c, "--timeout \"%.64s\" is no duration; write 500ms, 10s, 2m",
 				 timeout);
+	if (many_wanted(c))
+		return many_act(c, "/v1/stop", us);
 	if (timeout)
 		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
-	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL,
-						  is_to_be_stopped, NULL, NULL, false });
+	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, NULL,
+						  NULL, NULL });
 }
 
 int verb_restart(const struct ctl *c)
@@ -212,20 +227,18 @@ int verb_kill(const struct ctl *c)
 				 given);
 	snprintf(body, sizeof(body), "{\"signal\": \"%s\", \"all\": %s}", units_print_signal(sig),
 		 args_has(&c->args, OPT_PROCESSES) ? "true" : "false");
-	return act_and_tell(c, &(struct request){ "POST", "/kill", body, is_alive, NULL, NULL,
-						  false });
+	return act_and_tell(c, &(struct request){ "POST", "/kill", body, is_alive, NULL, NULL });
 }
 
 int verb_freeze(const struct ctl *c)
 {
-	return act_and_tell(c, &(struct request){ "POST", "/freeze", NULL, is_running, NULL, NULL,
-						  false });
+	return act_and_tell(c,
+			    &(struct request){ "POST", "/freeze", NULL, is_running, NULL, NULL });
 }
 
 int verb_thaw(const struct ctl *c)
 {
-	return act_and_tell(c, &(struct request){ "POST", "/thaw", NULL, is_frozen, NULL, NULL,
-						  false });
+	return act_and_tell(c, &(struct request){ "POST", "/thaw", NULL, is_frozen, NULL, NULL });
 }
 
 /* --- status --- */
@@ -270,7 +283,7 @@ static int tell(const struct ctl *c, const char *name, const json_t *reply, void
 int verb_status(const struct ctl *c)
 {
 	struct telling t = { .all = args_has(&c->args, OPT_JSON) ? json_array() : NULL };
-	int r = act(c, &(struct request){ "GET", "", NULL, NULL, tell, &t, false }), p;
+	int r = act(c, &(struct request){ "GET", "", NULL, NULL, tell, &t }), p;
 
 	p = t.all ? ctl_print_json(c, t.all) : ctl_print(c, &t.text);
 	buf_done(&t.text);

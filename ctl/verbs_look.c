@@ -166,6 +166,13 @@ static int list_names(const struct ctl *c, const json_t *list)
 	return r;
 }
 
+static void keep_marked(json_t *list, const char *mark)
+{
+	for (size_t i = json_array_size(list); i-- > 0;)
+		if (!js_has(json_object_get(json_array_get(list, i), "mark"), mark))
+			json_array_remove(list, i);
+}
+
 int verb_list(const struct ctl *c)
 {
 	int r;
@@ -173,6 +180,8 @@ int verb_list(const struct ctl *c)
 
 	if (!list)
 		return r;
+	if (args_has(&c->args, OPT_MARK))
+		keep_marked(list, c->args.value[OPT_MARK]);
 	if (args_has(&c->args, OPT_JSON))
 		r = ctl_print_json(c, list);
 	else if (args_has(&c->args, OPT_QUIET))

@@ -9,7 +9,10 @@
  *   logs.h      logs: bounded, indexed, read      service.h   readiness, health, restarts
  *   owner.c     who besides root may ask          tell.c      events told once, after any death
  *   why.c       explains a state                  watch_limits.c  throttled, limits hit
- *   numbers.c   what contexts use                 tally.c     what the daemon counts */
+ *   numbers.c   what contexts use                 tally.c     what the daemon counts
+ *   hooks.c     programs of the host around a life
+ *   order.c     who is after whom: a graph        batch.c     start and stop of many along it
+ *   autostart.c what starts with the machine */
 #pragma once
 
 #include <sys/queue.h>
@@ -17,6 +20,7 @@
 
 #include "base/proc.h"
 #include "context/context.h"
+#include "daemon/hooks.h"
 #include "daemon/life.h"
 #include "daemon/manager.h"
 #include "daemon/tally.h"
@@ -130,11 +134,15 @@ struct context {
 	struct limit_watch *limits; /* watch_limits.h; NULL: none of them is watched */
 	bool exec_failed; /* the start failed in the exec of the command itself */
 	struct log *log; /* logs.h; NULL: not touched yet */
+	bool autostarted; /* once since the machine was started: autostart.c */
+	struct hooks *hooks; /* NULL: it never had one */
 };
 
 struct owners;
 struct burial;
 LIST_HEAD(burial_list, burial);
+struct batch;
+LIST_HEAD(batch_list, batch);
 
 struct manager {
 	sd_event *loop;
@@ -142,6 +150,7 @@ struct manager {
 	char *journal_stdout; /* the system journal's socket for streams */
 	int config_dirfd, journal_dirfd, log_dirfd;
 	int notify_dirfd, netns_fd; /* opened when first needed */
+	int host_mounts_fd; /* borrowed; -1: none */
 	struct facts facts;
 	struct fs_host *fs;
 	struct sched_host *sched;
@@ -155,6 +164,7 @@ struct manager {
 	unsigned dying_slots[64]; /* could not be removed yet */
 	size_t dying_count;
 	sd_event_source *status_watch; /* of RUN/contexts: a command has ended */
+	struct batch_list batches; /* starts and stops of many under way */
 	struct burial_list burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	struct limits *limits;
@@ -211,7 +221,8 @@ void journal_note_event(struct context *c, const char *fact, uint64_t seq);
 [[nodiscard]] int journal_intend(struct context *c, const struct spec *wanted, struct err *e);
 /** Rewrites the record with the present spec; what has become true since it was begun stays. */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
-/** Replaces the record by how it ended; a throwaway's is removed. */
+/** Replaces the record by how it ended; a throwaway's is removed. While the after-stop hook is
+ * still to run, the record says so. */
 void journal_end(struct context *c);
 /** Removes NAME.status, which a daemon that died at the end of a context may have left. */
 void journal_drop_status(struct manager *m, const char *name);
@@ -231,6 +242,7 @@ struct journal_record {
 	bool asked, again, failed; /* of a stop: service_give_up() */
 	char fact[32]; /* the last one that is told as an event, "" when there is none ... */
 	uint64_t event; /* ... and that event's number */
+	unsigned hooks; /* 1 << enum hook_kind: those that ran to their end */
 };
 /** @return 0, -ENOENT, -EBADMSG (torn or damaged). */
 [[nodiscard]] int journal_read(struct manager *m, const char *name, struct journal_record *ret);
@@ -258,6 +270,8 @@ struct launch_request {
 [[nodiscard]] int launch_begin(struct context *c, struct launch_request *request, struct err *e);
 /** The seat a context waited for is ready, or failed (`p` NULL). */
 void launch_parked(struct context *c, struct parked *p, const struct err *e);
+/** It is ready: its after-ready hook runs, where there is one. */
+void launch_ready(struct context *c);
 /** Abandons a launch that has not finished, freeing its seat. */
 void launch_free(struct launch *l);
 /** Plans of all rooms as text. */
@@ -271,12 +285,17 @@ void launch_free(struct launch *l);
 void ending_watch_memory(struct context *c);
 /** Finds out why it ended: sets x->reason and x->text, with the slot's numbers. */
 void ending_explain(struct context *c, struct exit_info *x);
-/** Process 1 is gone (or never was): reads how, cleans up, tells everyone. May free `c`. */
+/** Process 1 is gone (or never was): reads how, cleans up, tells everyone. Where there is an
+ * after-stop hook it runs then, and the rest is told after it. May free `c`. */
 void ending_finish(struct context *c, const struct err *start_error);
 /** Watches for commands that end. @return 0 or -errno. */
 [[nodiscard]] int ending_init(struct manager *m);
 /** Waits for processes that are dying; nothing may end any more. */
 void ending_done(struct manager *m);
+/** What ended before this daemon began: all that is left is its after-stop hook. May free `c`. */
+void ending_resume(struct context *c);
+/** Kills a process of ours that is in no context, reaps it and removes its slot. @pidfd taken. */
+void ending_bury_process(struct manager *m, int pidfd, unsigned slot);
 /** Removes a slot, now or as soon as what is in it has died. */
 void ending_remove_slot(struct manager *m, unsigned slot);
 
@@ -284,6 +303,16 @@ void ending_remove_slot(struct manager *m, unsigned slot);
 [[nodiscard]] int waiter_add(struct context *c, const struct waiter *w);
 /** Calls and removes all waiters of one kind. */
 void waiters_call(struct context *c, enum waiter_kind kind, const struct err *e);
+
+/* --- batch.c, autostart.c --- */
+/** Abandons the batches under way. */
+void batches_done(struct manager *m);
+/** Starts what starts with the machine, unless that was done since it was started. */
+void autostart_begin(struct manager *m);
+/** This one was started with the machine, or failed to. */
+void autostart_note(struct manager *m, const char *name);
+/** All were stopped: whoever asks for an autostart now means all of it. */
+void autostart_forget(struct manager *m);
 
 /* --- session.c --- */
 /** The launch of a `run` reports. */
@@ -301,6 +330,8 @@ void session_context_ended(struct session *s, struct context *c, const struct er
 				void *arg, struct err *e);
 /** Begins to stop it for a reason of Ward's own (service.c knows which). */
 void context_stop(struct context *c);
+/** One that is being stopped gets no more time. */
+void stopping_force(struct context *c);
 /** Checks the table; -EBUSY with "NAME: <refusal>" when the state forbids the event. */
 [[nodiscard]] int context_permit(const struct context *c, enum life_event event, struct err *e);
 void context_enter(struct context *c, enum life_event event);

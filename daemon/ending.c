@@ -225,6 +225,12 @@ void ending_bury(struct manager *m, struct seat *s, unsigned slot)
 	bury(&(struct burial){ .manager = m, .seat = s, .pidfd = -1, .slot = slot }, s->pidfd);
 }
 
+void ending_bury_process(struct manager *m, int pidfd, unsigned slot)
+{
+	(void) proc_pidfd_signal(pidfd, SIGKILL);
+	bury(&(struct burial){ .manager = m, .pidfd = pidfd, .slot = slot }, pidfd);
+}
+
 void ending_done(struct manager *m)
 {
 	m->status_watch = sd_event_source_disable_unref(m->status_watch);
@@ -348,9 +354,44 @@ static void tell_starters(struct context *c, const struct err *start_error)
 	waiters_call(c, WAITER_START, start_error ? start_error : service_unready(c, &e));
 }
 
-void ending_finish(struct context *c, const struct err *start_error)
+/* Nothing of this life is left: whoever waited for that is told. */
+static void close_life(struct context *c)
 {
 	struct manager *m = c->manager;
+
+	spec_freep(&c->active);
+	if (c->throwaway) {
+		logs_remove(m, c->name);
+	}
+	c->ending = true;
+	waiters_call(c, WAITER_STOP, &(struct err){}); /* last: a waiter may start it again */
+	c->ending = false;
+	if (!c->declared && c->state == LIFE_STOPPED) {
+		registry_remove(m, c);
+	}
+}
+
+static void after_after_stop(struct context *c, const struct err *e)
+{
+	(void) e; /* told */
+	context_enter(c, LIFE_EXITED);
+	again_arm(c); /* a restart that is due had to wait for this */
+	service_tell_plan(c);
+	journal_end(c);
+	close_life(c);
+}
+
+void ending_resume(struct context *c)
+{
+	c->ending = false;
+	if (hooks_run(c, HOOK_AFTER_STOP, after_after_stop) < 0) {
+		log_error("%s: running its after-stop hook: out of memory", c->name);
+		after_after_stop(c, &(struct err){});
+	}
+}
+
+void ending_finish(struct context *c, const struct err *start_error)
+{
 	struct session *session = TAKE_PTR(c->session);
 	bool stopped = c->state == LIFE_STOPPING;
 
@@ -369,10 +410,13 @@ void ending_finish(struct context *c, const struct err *start_error)
 		logs_mark(c, LOG_MARK_EXIT,
 			  log_exit(c->exit.code != CLD_EXITED, c->exit.status));
 	}
-	context_enter(c, LIFE_EXITED);
+	hooks_drop(c);
+	context_enter(c, hooks_wanted(c, HOOK_AFTER_STOP) ? LIFE_GONE : LIFE_EXITED);
 	service_ended(c, stopped);
 	tell_end(c, start_error != NULL);
-	service_tell_plan(c);
+	if (c->state == LIFE_STOPPED) {
+		service_tell_plan(c);
+	}
 	if (session) {
 		session_context_ended(session, c, start_error, c->exec_failed);
 	}
@@ -381,14 +425,10 @@ void ending_finish(struct context *c, const struct err *start_error)
 	(void) fault_point("ending-slot-removed");
 	journal_end(c);
 	(void) fault_point("ending-journaled");
-	spec_freep(&c->active);
-	if (c->throwaway) {
-		logs_remove(m, c->name);
-	}
-	waiters_call(c, WAITER_STOP, &(struct err){}); /* last: a waiter may start it again */
-	c->ending = false;
-	if (!c->declared && c->state == LIFE_STOPPED) {
-		registry_remove(m, c);
+	if (c->state == LIFE_ENDING) {
+		ending_resume(c);
+	} else {
+		close_life(c);
 	}
 }
 

@@ -77,6 +77,11 @@ static json_t *record_json(const struct context *c, bool ended)
 	service_to_journal(c, o, ended);
 	if (ended) {
 		(void) json_object_set_new(o, "exit", exit_to_json(&c->exit));
+	}
+	if (ended && c->state == LIFE_ENDING) { /* its after-stop hook wants to know all */
+		(void) json_object_set_new(o, "spec", spec_write_json(c->active, false));
+	}
+	if (ended) {
 		return o;
 	}
 	(void) json_object_update_new(
@@ -113,9 +118,13 @@ int journal_begin(struct context *c, struct err *e)
 	if (!text) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
-	fd = sys(openat(c->manager->journal_dirfd, file,
-			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-	r = fd < 0 ? fd : write_all(fd, text, strlen(text));
+	if (hooks_finished(c, HOOK_BEFORE_START)) { /* never torn: what it did must be undone */
+		r = file_replace_at(c->manager->journal_dirfd, file, text, strlen(text), 0600);
+	} else {
+		fd = sys(openat(c->manager->journal_dirfd, file,
+				O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+		r = fd < 0 ? fd : write_all(fd, text, strlen(text));
+	}
 	if (r < 0) {
 		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
 				     c->manager->run_dir, file);
@@ -290,7 +299,7 @@ void journal_end(struct context *c)
 	char file[SPEC_NAME_MAX + 16];
 	int r;
 
-	if (c->throwaway) {
+	if (c->throwaway && c->state != LIFE_ENDING) {
 		journal_remove(c->manager, c->name);
 		return;
 	}
@@ -370,6 +379,11 @@ static void read_facts(struct journal_record *r, char *line)
 			if (line && units_parse_u64(number + 1, 1, INT64_MAX, &seq) == 0) {
 				(void) snprintf(r->fact, sizeof(r->fact), "%s", word);
 				r->event = seq;
+			}
+		}
+		for (enum hook_kind k = 0; k < HOOK_COUNT; k++) {
+			if (str_equal(word, hooks_name(k))) {
+				r->hooks |= 1u << k;
 			}
 		}
 		r->started |= str_equal(word, "started");

@@ -195,10 +195,47 @@ static const struct spec *own_spec(const struct context *c, const struct launch_
 	return s;
 }
 
+static int take_seat(struct launch *l, struct err *e)
+{
+	struct context *c = l->context;
+	struct seat_kind kind = context_seat_kind(l->plans.context);
+	int r = seats_take(c->manager, &kind, c, &l->seat, e);
+
+	return r >= 0 && l->seat ? order(l, e) : r;
+}
+
+static void after_before_start(struct context *c, const struct err *hook)
+{
+	struct err e = *hook;
+
+	if (c->state != LIFE_STARTING) {
+		(void) err_set(&e, -EINTR, "it was stopped meanwhile");
+	} else if (e.code == 0 && take_seat(c->launch, &e) >= 0) {
+		return;
+	}
+	(void) err_prefix(&e, "starting %s", c->name);
+	ending_finish(c, &e);
+}
+
+/* The intent is in the journal before a hook may have changed anything. */
+static int run_before_start(struct context *c, struct err *e)
+{
+	int r;
+
+	c->started_us = now_us();
+	r = journal_begin(c, e);
+	if (r >= 0) {
+		r = hooks_run(c, HOOK_BEFORE_START, after_before_start);
+		if (r < 0) {
+			(void) err_set_errno(e, r, "running its before-start hook");
+		}
+	}
+	return r;
+}
+
 static int prepare(struct launch *l, struct launch_request *request, struct err *e)
 {
 	struct context *c = l->context;
-	struct seat_kind kind;
 	int r;
 
 	c->active = own_spec(c, request);
@@ -209,12 +246,8 @@ static int prepare(struct launch *l, struct launch_request *request, struct err 
 	if (r < 0) {
 		return r;
 	}
-	kind = context_seat_kind(l->plans.context);
-	r = seats_take(c->manager, &kind, c, &l->seat, e);
-	if (r >= 0 && l->seat) {
-		r = order(l, e);
-	}
-	return r;
+	hooks_reset(c);
+	return hooks_wanted(c, HOOK_BEFORE_START) ? run_before_start(c, e) : take_seat(l, e);
 }
 
 int launch_begin(struct context *c, struct launch_request *request, struct err *e)
@@ -304,6 +337,22 @@ static void started(struct context *c)
 	}
 	waiters_call(c, WAITER_RUN, &(struct err){});
 	limits_watch(c, false);
+}
+
+static void after_after_ready(struct context *c, const struct err *e)
+{
+	(void) e; /* told */
+	journal_note(c, hooks_name(HOOK_AFTER_READY));
+}
+
+void launch_ready(struct context *c)
+{
+	if (c->state != LIFE_RUNNING || !hooks_wanted(c, HOOK_AFTER_READY)) {
+		return;
+	}
+	if (hooks_run(c, HOOK_AFTER_READY, after_after_ready) < 0) {
+		log_error("%s: running its after-ready hook: out of memory", c->name);
+	}
 }
 
 void launch_report(struct context *c, enum seat_event event, int fd, struct err *e)

@@ -22,6 +22,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = NO(STOPPED, "it does not run"),
 		[LIFE_SIGNAL] = NO(STOPPED, "it does not run"),
 		[LIFE_ENTER] = NO(STOPPED, "it does not run"),
+		[LIFE_GONE] = NO(STOPPED, "it does not run"),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_STARTING] = {
@@ -32,6 +33,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = NO(STARTING, "it is starting"),
 		[LIFE_SIGNAL] = NO(STARTING, "it is starting"),
 		[LIFE_ENTER] = NO(STARTING, "it is starting"),
+		[LIFE_GONE] = GO(ENDING),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_RUNNING] = {
@@ -42,6 +44,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = GO(RUNNING),
 		[LIFE_SIGNAL] = GO(RUNNING),
 		[LIFE_ENTER] = GO(RUNNING),
+		[LIFE_GONE] = GO(ENDING),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_FROZEN] = {
@@ -52,6 +55,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = GO(RUNNING),
 		[LIFE_SIGNAL] = GO(FROZEN),
 		[LIFE_ENTER] = NO(FROZEN, "it is frozen"),
+		[LIFE_GONE] = GO(ENDING),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_STOPPING] = {
@@ -63,6 +67,18 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = NO(STOPPING, "it is stopping"),
 		[LIFE_SIGNAL] = GO(STOPPING),
 		[LIFE_ENTER] = NO(STOPPING, "it is stopping"),
+		[LIFE_GONE] = GO(ENDING),
+		[LIFE_EXITED] = GO(STOPPED),
+	},
+	[LIFE_ENDING] = {
+		[LIFE_START] = NO(ENDING, "its after-stop hook has not ended yet"),
+		[LIFE_STARTED] = NO(ENDING, "it was not being started"),
+		[LIFE_STOP] = GO(ENDING),
+		[LIFE_FREEZE] = NO(ENDING, "it does not run any more"),
+		[LIFE_THAW] = NO(ENDING, "it does not run any more"),
+		[LIFE_SIGNAL] = NO(ENDING, "it does not run any more"),
+		[LIFE_ENTER] = NO(ENDING, "it does not run any more"),
+		[LIFE_GONE] = GO(ENDING),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 };
@@ -77,7 +93,7 @@ const char *life_state_name(enum life_state state)
 	static const char *const names[] = {
 		[LIFE_STOPPED] = "stopped",   [LIFE_STARTING] = "starting",
 		[LIFE_RUNNING] = "running",   [LIFE_FROZEN] = "frozen",
-		[LIFE_STOPPING] = "stopping",
+		[LIFE_STOPPING] = "stopping", [LIFE_ENDING] = "ending",
 	};
 	static_assert(sizeof(names) / sizeof(names[0]) == LIFE_STATE_COUNT);
 	return names[state];
@@ -88,7 +104,7 @@ const char *life_event_name(enum life_event event)
 	static const char *const names[] = {
 		[LIFE_START] = "start",	  [LIFE_STARTED] = "started", [LIFE_STOP] = "stop",
 		[LIFE_FREEZE] = "freeze", [LIFE_THAW] = "thaw",	      [LIFE_SIGNAL] = "signal",
-		[LIFE_ENTER] = "exec",	  [LIFE_EXITED] = "exited",
+		[LIFE_ENTER] = "exec",	  [LIFE_GONE] = "gone",	      [LIFE_EXITED] = "exited",
 	};
 	static_assert(sizeof(names) / sizeof(names[0]) == LIFE_EVENT_COUNT);
 	return names[event];

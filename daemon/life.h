@@ -11,6 +11,7 @@ enum life_state {
 	LIFE_RUNNING,
 	LIFE_FROZEN,
 	LIFE_STOPPING,
+	LIFE_ENDING, /* nothing of it is left, its after-stop hook runs */
 	LIFE_STATE_COUNT
 };
 
@@ -22,7 +23,8 @@ enum life_event {
 	LIFE_THAW,
 	LIFE_SIGNAL, /* asked to send a signal */
 	LIFE_ENTER, /* asked to run something inside */
-	LIFE_EXITED, /* process 1 is gone, or the start failed */
+	LIFE_GONE, /* process 1 is gone, or the start failed; the after-stop hook is next */
+	LIFE_EXITED, /* process 1 is gone, or the start failed; also the hook is over */
 	LIFE_EVENT_COUNT
 };
 

@@ -78,6 +78,28 @@ static int open_file(const struct context *c, struct err *e)
 	return fd;
 }
 
+int log_open_remark(struct context *c, const struct spec *spec, struct err *e)
+{
+	int fd = -1, r;
+
+	switch (spec->context.log) {
+	case SPEC_LOG_FILE:
+		return open_file(c, e);
+	case SPEC_LOG_JOURNAL:
+		fd = open_journal(c, e);
+		break;
+	case SPEC_LOG_NONE:
+	case SPEC_LOG_COUNT:
+		return -ENODEV;
+	}
+	r = fd < 0 ? fd : sys(fcntl(fd, F_SETFL, O_NONBLOCK)); /* the daemon waits for nobody */
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	return fd;
+}
+
 int log_open_stdio(struct context *c, const struct spec *spec, struct context_stdio *ret,
 		   struct err *e)
 {

@@ -28,6 +28,6 @@ struct log_query {
 [[nodiscard]] int log_reader_new(struct manager *m, struct context *c, const struct log_query *q,
 				 void (*wake)(void *arg), void *arg, struct log_reader **ret,
 				 struct err *e);
-/** @size at least LOG_PIECE_MIN. @return how much was put into `out`; 0: nothing now; -1: the end. */
+/** @size at least LOG_PIECE_MIN. @return how much was put into `out`; 0: nothing now; -1: end. */
 ssize_t log_reader_read(struct log_reader *r, char *out, size_t size);
 void log_reader_free(struct log_reader *r);

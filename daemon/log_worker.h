@@ -1,6 +1,6 @@
 /* The worker that shortens log files. Removing part of a file may write what is left of it to disk
  * and wait for that, so it is not done in the loop: a forked child takes one order after the other
- * over a socket; it ends when it has had nothing to do for a while, or when the daemon has ended. */
+ * over a socket; it ends when it has had nothing to do for a while, or when the daemon has. */
 #pragma once
 
 #include <stdbool.h>

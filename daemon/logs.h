@@ -56,6 +56,9 @@ void logs_drop(struct context *c);
  * @return context_stdio via ret. */
 [[nodiscard]] int log_open_stdio(struct context *c, const struct spec *spec,
 				 struct context_stdio *ret, struct err *e);
+/** Opens the same for something the daemon has to add; a write may fall short. @return descriptor,
+ * -ENODEV when the output goes nowhere, -errno. */
+int log_open_remark(struct context *c, const struct spec *spec, struct err *e);
 
 /** A context's log, with one reference more; made when there is none. @return NULL when out of
  * memory. */

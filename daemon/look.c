@@ -34,6 +34,23 @@ static uint64_t uptime_us(const struct context *c)
 	return now > c->started_us ? now - c->started_us : 0;
 }
 
+/* Names in `after` that a start would stumble over. */
+static void add_unknown(json_t *list, struct manager *m, const struct context *c)
+{
+	const struct strv *after = c->declared ? &c->declared->context.after : &(struct strv){};
+
+	for (size_t i = 0; i < after->count; i++) {
+		char text[256];
+
+		if (!registry_lookup(m, after->items[i])) {
+			(void) snprintf(text, sizeof(text),
+					"context.after: there is no context \"%s\"",
+					after->items[i]);
+			(void) json_array_append_new(list, json_string(text));
+		}
+	}
+}
+
 static json_t *warnings(struct manager *m, struct context *c)
 {
 	const char *unknown = context_owner_unknown(m, c);
@@ -45,6 +62,7 @@ static json_t *warnings(struct manager *m, struct context *c)
 	    fs_kept_changed(m->fs, c->name, text, sizeof(text)) >= 0 && text[0]) {
 		(void) json_array_append_new(list, json_string(text));
 	}
+	add_unknown(list, m, c);
 	if (c->broken) {
 		(void) json_array_append_new(list, json_string("its file has errors now; "
 							       "\"check\" names them"));
@@ -54,9 +72,22 @@ static json_t *warnings(struct manager *m, struct context *c)
 				unknown);
 		(void) json_array_append_new(list, json_string(text));
 	}
+	if (hooks_warning(c)) {
+		(void) json_array_append_new(list, json_string(hooks_warning(c)));
+	}
 	if (c->active && c->declared && c->active != c->declared && !c->throwaway &&
 	    !spec_equal(c->active, c->declared)) {
 		(void) json_array_append_new(list, json_string("what runs differs from its file"));
+	}
+	return list;
+}
+
+static json_t *words_json(const struct strv *words)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < words->count; i++) {
+		(void) json_array_append_new(list, json_string(words->items[i]));
 	}
 	return list;
 }
@@ -80,8 +111,9 @@ json_t *context_summary(struct manager *m, struct context *c)
 	const struct spec *s = context_spec(c);
 	json_t *o = json_pack("{s:s, s:s, s:b, s:o, s:o}", "name", c->name, "state",
 			      life_state_name(c->state), "throwaway", c->throwaway, "exit",
-			      c->active ? json_null() : exit_to_json(&c->exit), "warnings",
-			      warnings(m, c));
+			      c->active && c->state != LIFE_ENDING ? json_null()
+								   : exit_to_json(&c->exit),
+			      "warnings", warnings(m, c));
 
 	if (!o) {
 		return NULL;
@@ -94,6 +126,9 @@ json_t *context_summary(struct manager *m, struct context *c)
 		(void) json_object_set_new(o, "pid", json_integer(c->id.pid));
 		(void) json_object_set_new(o, "uptime_us", json_integer((json_int_t) uptime_us(c)));
 		(void) json_object_set_new(o, "cgroup", json_string(path));
+	}
+	if (s && s->context.marks.count) {
+		(void) json_object_set_new(o, "mark", words_json(&s->context.marks));
 	}
 	if (s) {
 		(void) json_object_set_new(o, "description",

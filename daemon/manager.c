@@ -176,6 +176,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	}
 	m->config_dirfd = m->journal_dirfd = m->log_dirfd = -1;
 	m->notify_dirfd = m->netns_fd = -1;
+	m->host_mounts_fd = config->host_mounts_fd;
 	m->loop = sd_event_ref(loop);
 	m->pool.target = config->seats;
 	m->next_slot = 1;
@@ -207,6 +208,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	}
 	registry_read_config(m);
 	registry_drop_undeclared(m);
+	autostart_begin(m);
 	*ret = m;
 	return 0;
 }
@@ -217,6 +219,7 @@ void manager_free(struct manager *m)
 		return;
 	}
 	m->closing = true;
+	batches_done(m);
 	logs_close(m);
 	registry_done(m); /* launches under way give their seats back */
 	limits_done(m);

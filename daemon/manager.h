@@ -28,6 +28,7 @@ struct manager_config {
 	uint64_t history_bytes; /* of events to keep on disk */
 	const char *journal; /* the socket of the journal that gets them too; NULL: none */
 	uint32_t ids_first, ids_total;
+	int host_mounts_fd; /* the mount namespace that hooks run in, or -1: this one; borrowed */
 };
 
 /** Probes the host, opens the rooms, re-adopts what lives, sweeps what was half-made, reads the
@@ -61,8 +62,9 @@ struct context *manager_find(struct manager *m, const char *name);
 void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 
 /** {"name","state","pid","uptime_us","exit":{..}|null,"description","init","throwaway","cgroup",
- *  "warnings":[..],"ready", and what a service says: docs/api.md}; state: stopped | starting |
- *  running | stopping | frozen. exit: {"status":N} or {"signal":N,"name":"KILL"}, with "reason":
+ *  "mark":[..] (where there is one), "warnings":[..],"ready", and what a service says: docs/api.md};
+ *  state: stopped | starting | running | stopping | frozen | ending. exit: {"status":N} or
+ *  {"signal":N,"name":"KILL"}, with "reason":
  *  "exit"|"signal"|"oom"|"start"|"lost"|"reboot"|"poweroff"|"unhealthy"|"watchdog", "text".
  *  New reference. */
 json_t *context_summary(struct manager *m, struct context *c);

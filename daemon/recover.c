@@ -76,6 +76,7 @@ static void record_end(struct context *c, const struct journal_record *record)
 	if (started) {
 		ending_explain(c, x);
 	}
+	c->state = hooks_wanted(c, HOOK_AFTER_STOP) ? LIFE_ENDING : LIFE_STOPPED;
 	if (!json_is_true(json_object_get(record->head, "attached")) && c->active &&
 	    c->active->context.log == SPEC_LOG_FILE) {
 		logs_mark(c, LOG_MARK_EXIT, log_exit(x->code != CLD_EXITED, x->status));
@@ -83,12 +84,18 @@ static void record_end(struct context *c, const struct journal_record *record)
 	if (c->active) {
 		service_ended(c, unwanted(record));
 	}
-	if (!tell_end_again(c, !started)) {
+	if (!tell_end_again(c, !started) && c->state == LIFE_STOPPED) {
 		service_tell_plan(c);
 	}
 	c->slot = 0;
 	c->ids_owned = false;
 	c->id = (struct proc_id){};
+	if (c->state == LIFE_ENDING) {
+		service_close(c, true);
+		journal_end(c);
+		ending_resume(c);
+		return;
+	}
 	service_close(c, true);
 	journal_end(c);
 	spec_freep(&c->active);
@@ -138,7 +145,36 @@ static int adopt(struct context *c, const struct journal_record *record)
 		change_settle(c, record->intent);
 	}
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
+	if (!record->stopping && !unwanted(record) && context_is_ready(c)) {
+		launch_ready(c);
+	}
 	return 0;
+}
+
+/* The last daemon died before the after-stop hook was over. */
+static void resume_end(struct context *c, const json_t *head)
+{
+	const json_t *spec = json_object_get(head, "spec");
+
+	if (!spec) {
+		return;
+	}
+	c->throwaway = json_is_true(json_object_get(head, "throwaway"));
+	if (read_spec(c, spec) < 0 || !hooks_wanted(c, HOOK_AFTER_STOP)) {
+		spec_freep(&c->active);
+		return;
+	}
+	c->state = LIFE_ENDING;
+	ending_resume(c);
+}
+
+static void read_hooks(struct context *c, const struct journal_record *record)
+{
+	for (enum hook_kind k = 0; k < HOOK_COUNT; k++) {
+		if (record->hooks & 1u << k) {
+			hooks_mark(c, k);
+		}
+	}
 }
 
 static void recover_one(struct manager *m, const char *name)
@@ -157,10 +193,12 @@ static void recover_one(struct manager *m, const char *name)
 	if (c && record.ended) {
 		journal_drop_status(m, name);
 		exit_from_json(&c->exit, json_object_get(record.head, "exit"));
+		resume_end(c, record.head); /* before the next: a restart waits for the hook */
 		service_from_journal(c, &record);
 	} else if (c) {
 		read_process(c, record.head);
 		c->stop_told = record.stopping;
+		read_hooks(c, &record);
 		service_from_journal(c, &record);
 		r = read_spec(c, json_object_get(record.head, "spec"));
 		if (r >= 0 && record.started) {

@@ -64,6 +64,7 @@ static void context_free(struct context *c)
 	}
 	limits_unwatch(c);
 	logs_drop(c);
+	hooks_free(c);
 	launch_free(c->launch);
 	service_free(c);
 	sd_event_source_disable_unref(c->exit_source);

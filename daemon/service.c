@@ -195,6 +195,7 @@ void service_ready(struct context *c)
 		service_go_on(s);
 	}
 	waiters_call(c, WAITER_START, &(struct err){});
+	launch_ready(c);
 }
 
 void service_stopping(struct context *c, bool asked)

@@ -125,6 +125,51 @@ static int on_stop_timer(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
+static void after_before_stop(struct context *c, const struct err *e)
+{
+	(void) e; /* told; the stop goes on */
+	journal_note(c, hooks_name(HOOK_BEFORE_STOP));
+	(void) sd_event_source_set_enabled(c->exit_source, SD_EVENT_ON);
+	advance(c);
+}
+
+/* Should it exit by itself while the hook runs, this is looked at when the hook is over. */
+static void begin_sequence(struct context *c)
+{
+	hooks_drop(c);
+	if (!hooks_wanted(c, HOOK_BEFORE_STOP) ||
+	    hooks_run(c, HOOK_BEFORE_STOP, after_before_stop) < 0) {
+		advance(c);
+		return;
+	}
+	(void) sd_event_source_set_enabled(c->exit_source, SD_EVENT_OFF);
+	if (c->stop_timeout_us) {
+		hooks_hurry(c, c->stop_timeout_us);
+	}
+}
+
+/* A second caller who is more impatient than the first. */
+static void hurry(struct context *c, uint64_t timeout_us)
+{
+	c->stop_timeout_us = timeout_us;
+	if (hooks_running(c, HOOK_BEFORE_STOP)) {
+		hooks_hurry(c, timeout_us);
+	} else {
+		arm(c, timeout_us);
+	}
+}
+
+/* There is no command yet that could hear a signal, or nothing at all. */
+static void stop_start(struct context *c)
+{
+	context_enter(c, LIFE_STOP);
+	c->stop_next = c->stop_count;
+	hooks_hurry(c, 0);
+	if (c->slot) {
+		(void) sched_slot_kill(c->manager->sched, c->slot);
+	}
+}
+
 static int answer_later(struct context *c, manager_done done, void *arg)
 {
 	return waiter_add(c, &(struct waiter){ .kind = WAITER_STOP, .done = done, .arg = arg });
@@ -170,15 +215,10 @@ static void begin(struct context *c, uint64_t timeout_us)
 	struct manager *m = c->manager;
 	bool thaw = c->state == LIFE_FROZEN, begun = c->state == LIFE_STOPPING;
 
-	if (c->state == LIFE_STARTING) { /* no command yet that could hear a signal */
-		context_enter(c, LIFE_STOP);
-		c->stop_next = c->stop_count;
-		if (c->slot) {
-			(void) sched_slot_kill(m->sched, c->slot);
-		}
+	if (c->state == LIFE_STARTING) {
+		stop_start(c);
 		return;
 	}
-	c->stop_timeout_us = timeout_us;
 	context_enter(c, LIFE_STOP);
 	if (thaw) {
 		(void) sched_slot_freeze(m->sched, c->slot, false);
@@ -187,9 +227,21 @@ static void begin(struct context *c, uint64_t timeout_us)
 		if (!c->stop_told && !c->end_told) {
 			tell_fact(c, EVENT_STOPPING, NULL);
 		}
-		advance(c);
-	} else if (timeout_us) { /* a second, more impatient caller */
-		arm(c, timeout_us);
+		c->stop_timeout_us = timeout_us;
+		begin_sequence(c);
+	} else if (timeout_us && c->pidfd >= 0) {
+		hurry(c, timeout_us);
+	}
+}
+
+/* It has ended: it is not to come back, and its after-stop hook may have less time. */
+static void stop_end(struct context *c, uint64_t timeout_us)
+{
+	if (again_cancel(c)) {
+		journal_end(c);
+	}
+	if (timeout_us) {
+		hooks_hurry(c, timeout_us);
 	}
 }
 
@@ -209,6 +261,10 @@ int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, mana
 		return done ? answer_now(m, done, arg) : 0;
 	}
 	r = done ? answer_later(c, done, arg) : 0;
+	if (r >= 0 && c->state == LIFE_ENDING) {
+		stop_end(c, timeout_us);
+		return 0;
+	}
 	if (r >= 0 && !begun) {
 		r = make_sequence(c);
 	}
@@ -225,7 +281,7 @@ int manager_stop(struct manager *m, struct context *c, uint64_t timeout_us, mana
 
 void context_stop(struct context *c)
 {
-	if (c->state == LIFE_STOPPED || c->state == LIFE_STOPPING) {
+	if (c->state == LIFE_STOPPED || c->state == LIFE_STOPPING || c->state == LIFE_ENDING) {
 		return;
 	}
 	service_stopping(c, false);
@@ -235,6 +291,16 @@ void context_stop(struct context *c)
 		return;
 	}
 	begin(c, 0);
+}
+
+void stopping_force(struct context *c)
+{
+	c->stop_next = c->stop_count;
+	if (c->state == LIFE_STOPPING && c->pidfd >= 0 && !hooks_running(c, HOOK_BEFORE_STOP)) {
+		advance(c);
+	} else {
+		hooks_hurry(c, 0); /* what comes after it is the kill */
+	}
 }
 
 int manager_wait(struct manager *m, struct context *c, manager_done done, void *arg, struct err *e)

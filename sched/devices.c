@@ -113,22 +113,28 @@ size_t devices_program(const struct cg_device *extra, size_t count, struct bpf_i
 	return n;
 }
 
+static int instructions_load(const struct bpf_insn *insns, size_t count)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	attr.insn_cnt = (unsigned) count;
+	attr.insns = (uintptr_t) insns;
+	attr.license = (uintptr_t) "GPL";
+	memcpy(attr.prog_name, "ward_devices", sizeof("ward_devices"));
+	return cg_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
 /* @map counts what is denied; -1: nothing does. */
 static int program_load_with(const struct cg_device *extra, size_t count, int map)
 {
 	struct bpf_insn insns[DEVICES_PROGRAM_MAX + 2 + DENIALS_PROGRAM_MAX];
 	size_t n = devices_program(extra, count, insns);
-	union bpf_attr attr;
 
 	if (map >= 0)
 		n = n - 2 + denials_program(map, insns + n - 2); /* before it says 0 */
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	attr.insn_cnt = (unsigned) n;
-	attr.insns = (uintptr_t) insns;
-	attr.license = (uintptr_t) "GPL";
-	memcpy(attr.prog_name, "ward_devices", sizeof("ward_devices"));
-	return cg_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	return instructions_load(insns, n);
 }
 
 static int program_load(const struct cg_device *extra, size_t count, int map)
@@ -146,16 +152,15 @@ bool devices_bpf_loads(void)
 }
 
 /* The cgroup keeps the program; OVERRIDE lets a slot's program stand in its place. */
-static int program_attach(int cgroup, const struct cg_device *extra, size_t count, int map)
+static int program_attach(int cgroup, int program)
 {
-	_cleanup_close_ int fd = program_load(extra, count, map);
 	union bpf_attr attr;
 
-	if (fd < 0)
-		return fd;
+	if (program < 0)
+		return program;
 	memset(&attr, 0, sizeof(attr));
 	attr.target_fd = (unsigned) cgroup;
-	attr.attach_bpf_fd = (unsigned) fd;
+	attr.attach_bpf_fd = (unsigned) program;
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = BPF_F_ALLOW_OVERRIDE;
 	return cg_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
@@ -163,11 +168,12 @@ static int program_attach(int cgroup, const struct cg_device *extra, size_t coun
 
 int devices_confine(struct sched_host *h, struct err *e)
 {
+	_cleanup_close_ int program = -1;
 	int r;
 
 	h->denials = denials_map_new();
-	r = program_attach(host_tree(h, CG_CORE)->fd, NULL, 0, h->denials);
-
+	program = program_load(NULL, 0, h->denials);
+	r = program_attach(host_tree(h, CG_CORE)->fd, program);
 	return r < 0 ? err_set_errno(e, r, "cgroup %s: attaching the device filter", h->instance)
 		     : 0;
 }
@@ -175,14 +181,30 @@ int devices_confine(struct sched_host *h, struct err *e)
 int devices_allow(const struct sched_host *h, unsigned slot, const struct cg_device *extra,
 		  size_t n, struct err *e)
 {
-	_cleanup_close_ int dir = -1;
+	_cleanup_close_ int dir = -1, program = -1;
 	int r = -EOPNOTSUPP;
 
 	if (h->devices == CG_DEVICES_V1)
 		r = allow_all_v1(h, slot, extra, n);
 	if (h->devices == CG_DEVICES_BPF) {
 		dir = slot_openat(host_tree(h, CG_CORE), slot, "", O_RDONLY | O_DIRECTORY);
-		r = dir < 0 ? dir : program_attach(dir, extra, n, h->denials);
+		program = program_load(extra, n, h->denials);
+		r = dir < 0 ? dir : program_attach(dir, program);
 	}
 	return r < 0 ? err_set_errno(e, r, "cgroup %s/%u: allowing devices", h->instance, slot) : 0;
+}
+
+int devices_free(const struct sched_host *h, unsigned slot)
+{
+	static const struct bpf_insn yes[] = {
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	_cleanup_close_ int dir = -1, program = -1;
+
+	if (h->devices != CG_DEVICES_BPF)
+		return 0; /* of v1 no slot is confined but by devices_confine_slot() */
+	dir = slot_openat(host_tree(h, CG_CORE), slot, "", O_RDONLY | O_DIRECTORY);
+	program = instructions_load(yes, ARRAY_SIZE(yes));
+	return dir < 0 ? dir : program_attach(dir, program);
 }

@@ -76,6 +76,8 @@ struct cg_device {
 /** Gives a slot these devices on top of the standard nodes. */
 [[nodiscard]] int devices_allow(const struct sched_host *h, unsigned slot,
 				const struct cg_device *extra, size_t n, struct err *e);
+/** Lets a slot's processes use any device, as those of the host. */
+[[nodiscard]] int devices_free(const struct sched_host *h, unsigned slot);
 /** Whether a device program loads here. */
 bool devices_bpf_loads(void);
 

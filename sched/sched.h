@@ -49,6 +49,8 @@ struct sched_attach {
 /** Makes the slot's directories (cpusets filled, devices restricted to the standard set, all
  * limits at their default). A slot number is used once in a daemon's life. */
 [[nodiscard]] int sched_slot_create(struct sched_host *h, unsigned slot, struct err *e);
+/** The same for processes of the host: no device is kept from them. */
+[[nodiscard]] int sched_slot_create_free(struct sched_host *h, unsigned slot, struct err *e);
 /** Opens what a process needs to enter. Close with sched_attach_done(). */
 [[nodiscard]] int sched_slot_open(struct sched_host *h, unsigned slot, struct sched_attach *ret,
 				  struct err *e);

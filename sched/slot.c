@@ -61,27 +61,49 @@ static void remove_made(const struct sched_host *h, size_t made, const char *nam
 		(void) unlinkat(h->trees[i].fd, name, AT_REMOVEDIR);
 }
 
-int sched_slot_create(struct sched_host *h, unsigned slot, struct err *e)
+static int make_directories(struct sched_host *h, unsigned slot, struct err *e)
 {
 	char name[16];
-	int r = 0;
 
 	(void) snprintf(name, sizeof(name), "%u", slot);
 	for (size_t i = 0; i < h->count; i++) {
-		if (mkdirat(h->trees[i].fd, name, 0755) == 0)
+		int r = sys(mkdirat(h->trees[i].fd, name, 0755));
+
+		if (r == 0)
 			continue;
-		r = -errno;
 		remove_made(h, i, name);
 		return err_set_errno(e, r, "making the cgroup \"%s/ward/%s/%s\"", h->trees[i].path,
 				     h->instance, name);
 	}
-	if (h->devices == CG_DEVICES_V1)
-		r = devices_confine_slot(h, slot);
-	if (r < 0) {
-		remove_made(h, h->count, name);
-		return err_set_errno(e, r, "cgroup %s/%s: restricting devices", h->instance, name);
-	}
 	return 0;
+}
+
+/* The slot's devices are settled, or it is not made. */
+static int settle_devices(struct sched_host *h, unsigned slot, int r, struct err *e)
+{
+	char name[16];
+
+	if (r >= 0)
+		return 0;
+	(void) snprintf(name, sizeof(name), "%u", slot);
+	remove_made(h, h->count, name);
+	return err_set_errno(e, r, "cgroup %s/%s: setting its devices", h->instance, name);
+}
+
+int sched_slot_create(struct sched_host *h, unsigned slot, struct err *e)
+{
+	int r = make_directories(h, slot, e);
+
+	if (r < 0 || h->devices != CG_DEVICES_V1)
+		return r;
+	return settle_devices(h, slot, devices_confine_slot(h, slot), e);
+}
+
+int sched_slot_create_free(struct sched_host *h, unsigned slot, struct err *e)
+{
+	int r = make_directories(h, slot, e);
+
+	return r < 0 ? r : settle_devices(h, slot, devices_free(h, slot), e);
 }
 
 int sched_slot_open(struct sched_host *h, unsigned slot, struct sched_attach *ret, struct err *e)

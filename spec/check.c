@@ -117,6 +117,41 @@ static void check_grants(struct checker *c)
 	}
 }
 
+static void check_order(struct checker *c)
+{
+	const struct spec *s = c->s;
+
+	for (size_t i = 0; i < s->context.after.count; i++) {
+		if (s->name[0] && str_equal(s->context.after.items[i], s->name))
+			complain(c, "context", "after", i, "%s cannot be after itself", s->name);
+	}
+}
+
+/* --- [hooks] --- */
+
+static void check_hooks(struct checker *c)
+{
+	const struct {
+		const char *key;
+		const struct strv *argv;
+	} hooks[] = {
+		{ "before-start", &c->s->hooks.before_start },
+		{ "after-ready", &c->s->hooks.after_ready },
+		{ "before-stop", &c->s->hooks.before_stop },
+		{ "after-stop", &c->s->hooks.after_stop },
+	};
+	char echo[TEXT_ECHO_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		const struct strv *argv = hooks[i].argv;
+
+		if (argv->count && !row_path_is_plain(argv->items[0]))
+			complain(c, "hooks", hooks[i].key, 0,
+				 "\"%s\": a program of the host is needed by its absolute path",
+				 text_echo(argv->items[0], echo));
+	}
+}
+
 /* --- [files] --- */
 
 static void check_root(struct checker *c)
@@ -287,9 +322,9 @@ static void check_io(struct checker *c)
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
-		check_command, check_environment, check_owners, check_grants,  check_root,
-		check_places,  check_targets,	  check_hidden, check_devices, check_rlimits,
-		check_cpu,     check_memory,	  check_io,
+		check_command, check_environment, check_owners, check_grants,  check_order,
+		check_root,    check_places,	  check_targets, check_hidden, check_devices,
+		check_rlimits, check_cpu,	  check_memory,	 check_io,     check_hooks,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };
 

@@ -59,6 +59,10 @@ static const char *const restart_words[] = {
 static_assert(ARRAY_SIZE(restart_words) == SPEC_RESTART_COUNT);
 const struct row_choice choice_restart = CHOICE(restart_words, -1);
 
+static const char *const answer_words[] = { [SPEC_NO] = "no", [SPEC_YES] = "yes" };
+static_assert(ARRAY_SIZE(answer_words) == SPEC_ANSWER_COUNT);
+const struct row_choice choice_answer = CHOICE(answer_words, -1);
+
 static const char *const unhealthy_words[] = {
 	[SPEC_UNHEALTHY_RESTART] = "restart",
 	[SPEC_UNHEALTHY_STOP] = "stop",

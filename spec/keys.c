@@ -5,25 +5,8 @@
 
 #include "spec/choices.h"
 #include "spec/row.h"
+#include "spec/shorthand.h"
 #include "spec/values.h"
-
-#define KIB (UINT64_C(1) << 10)
-#define MIB (UINT64_C(1) << 20)
-#define TIB (UINT64_C(1) << 40)
-#define PIB (UINT64_C(1) << 50)
-#define SECOND UINT64_C(1000000)
-#define HOUR (3600 * SECOND)
-
-#define TEXT(member) .type = &row_text, .at = { ROW_FIELD(member, char *) }
-#define WORDS(member) .type = &row_words, .at = { ROW_FIELD(member, struct strv) }
-#define NUMBER(number, member) .type = &(number), .at = { ROW_FIELD(member, uint64_t) }
-#define LIST(list, items, count, ctype)                                                            \
-	.type = &(list), .at = { ROW_FIELD(items, ctype *), ROW_FIELD(count, size_t) }
-#define WORD(member, ctype, words)                                                                 \
-	.type = &row_choice_word, .at = { ROW_FIELD(member, ctype) }, .choice = &(words)
-#define WORD_OR_PATH(member, ctype, path, words)                                                   \
-	.type = &row_choice_path, .at = { ROW_FIELD(member, ctype), ROW_FIELD(path, char *) },     \
-	.choice = &(words), .check = value_check_path
 
 /* The rows of a section stand together; the order is that of files and of the manual. */
 static const struct row rows[] = {
@@ -62,8 +45,7 @@ static const struct row rows[] = {
 	{
 		.section = "context",
 		.name = "command",
-		.type = &row_argv,
-		.at = { ROW_FIELD(context.command, struct strv) },
+		ARGV(context.command),
 		.fallback = "",
 		.allowed = "words as in a shell, without any expansion",
 		.help = "The program that runs and its arguments. Needed unless init is a path.",
@@ -264,6 +246,39 @@ static const struct row rows[] = {
 		.help = "Where standard output and error go without a client: to a file that holds "
 			"the newest SIZE at most (16M), to the system's journal with the context's "
 			"name as identifier, or nowhere.",
+	},
+	{
+		.section = "context",
+		.name = "autostart",
+		WORD(context.autostart, enum spec_answer, choice_answer),
+		.live = true,
+		.fallback = "no",
+		.allowed = "no, yes",
+		.help = "Whether the daemon starts the context when it is started for the first "
+			"time since the machine was.",
+	},
+	{
+		.section = "context",
+		.name = "after",
+		WORDS(context.after),
+		.check = value_check_name,
+		.live = true,
+		.fallback = "",
+		.allowed = "names of contexts",
+		.help = "Contexts that must be ready before this one starts; they are started "
+			"with it where they do not run. What stops together stops in the reverse "
+			"order.",
+	},
+	{
+		.section = "context",
+		.name = "mark",
+		WORDS(context.marks),
+		.check = value_check_name,
+		.live = true,
+		.fallback = "",
+		.allowed = "names of groups, in the letters of a context's name",
+		.help = "Groups the context belongs to: `wardctl start --mark web` starts all of "
+			"one.",
 	},
 	{
 		.section = "files",
@@ -519,6 +534,29 @@ static const struct row rows[] = {
 		.help = "The network seen: none or private (a stack of its own that has loopback "
 			"only), or the host's, unconfined; ports below 1024 of the host's then "
 			"need `ids = none`.",
+	},
+	HOOK("before-start", hooks.before_start,
+	     "Runs on the host, as root, before anything of the context exists. Its standard input "
+	     "is the context as JSON, what it prints goes to the context's log. When it fails, the "
+	     "start fails."),
+	HOOK("after-ready", hooks.after_ready,
+	     "Runs likewise once the context is ready. When it fails this is told, and the context "
+	     "goes on, as with those below."),
+	HOOK("before-stop", hooks.before_stop,
+	     "Runs when the context is to stop, before the first signal."),
+	HOOK("after-stop", hooks.after_stop,
+	     "Runs after every start that was begun, when nothing is left of the context, however "
+	     "it ended. The next start waits for it."),
+	{
+		.section = "hooks",
+		.name = "timeout",
+		NUMBER(row_duration, hooks.timeout_us),
+		.min = 1000,
+		.max = 3600 * SECOND,
+		.fallback = "30s",
+		.allowed = "1ms..1h",
+		.help = "How long each of them may take; then it is killed with all it started, "
+			"and has failed.",
 	},
 };
 static_assert(ARRAY_SIZE(rows) <= ROW_COUNT_MAX);

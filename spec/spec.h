@@ -39,6 +39,7 @@ enum spec_seccomp {
 	SPEC_SECCOMP_COUNT
 };
 
+enum spec_answer { SPEC_NO, SPEC_YES, SPEC_ANSWER_COUNT };
 enum spec_restart {
 	SPEC_RESTART_NO,
 	SPEC_RESTART_ON_FAILURE,
@@ -140,6 +141,8 @@ struct spec {
 		size_t grant_count;
 		enum spec_log log;
 		uint64_t log_bytes; /* with SPEC_LOG_FILE */
+		enum spec_answer autostart;
+		struct strv after, marks; /* names of contexts; of groups */
 	} context;
 	struct {
 		enum spec_root root;
@@ -180,6 +183,10 @@ struct spec {
 	struct {
 		enum spec_network mode;
 	} network;
+	struct {
+		struct strv before_start, after_ready, before_stop, after_stop; /* argv */
+		uint64_t timeout_us;
+	} hooks;
 };
 
 /** Sets every default of the table (which allocates nothing). `name` may be empty.

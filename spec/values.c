@@ -15,6 +15,11 @@
 
 static const char alnum[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
+const char *value_check_name(const char *value)
+{
+	return spec_name_valid(value) ? NULL : "is not [a-z0-9][a-z0-9._-]{0,62}";
+}
+
 const char *value_check_path(const char *value)
 {
 	return row_path_is_plain(value) ? NULL : "is not a clean absolute path";

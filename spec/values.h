@@ -9,3 +9,4 @@ const char *value_check_owner(const char *value); /* of the host */
 const char *value_check_hostname(const char *value);
 const char *value_check_variable(const char *value);
 const char *value_check_list(const char *value); /* "0-3,6": CPUs, memory nodes */
+const char *value_check_name(const char *value); /* of a context, or in its letters */

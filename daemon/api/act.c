@@ -49,7 +49,9 @@ void api_start(struct http_request *r)
 
 	if (!c)
 		return;
-	if (r->query.no_wait)
+	if (context_spec(c) && context_spec(c)->context.after.count)
+		api_start_after(r);
+	else if (r->query.no_wait)
 		follow_up(r, manager_launch(api_of(r)->manager, c, on_started, r, &r->err));
 	else
 		follow_up(r, manager_start(api_of(r)->manager, c, on_started, r, &r->err));

@@ -105,6 +105,16 @@ void api_concluded(struct http_request *r)
 		      "action", action));
 }
 
+void api_audit_one(struct http_request *r, const char *context)
+{
+	char action[160];
+
+	describe(r, action, sizeof(action));
+	add(api_of(r), "action", context,
+	    json_pack("{s:I, s:i, s:s}", "uid", (json_int_t) r->peer.uid, "pid", (int) r->peer.pid,
+		      "action", action));
+}
+
 void api_turned_away(void *owner, const struct http_peer *peer, const char *said, const char *text)
 {
 	denied(owner, peer, said, NULL, text);

@@ -57,6 +57,8 @@ void api_reply_forbidden(struct http_request *r);
 [[nodiscard]] int api_audit_init(struct api *a, struct err *e);
 void api_audit_done(struct api *a);
 void api_concluded(struct http_request *r);
+/** An action on one of many contexts: api_concluded() tells of the request as a whole. */
+void api_audit_one(struct http_request *r, const char *context);
 void api_turned_away(void *owner, const struct http_peer *peer, const char *said, const char *text);
 
 /* look.c */
@@ -93,6 +95,11 @@ void api_run_detached(struct http_request *r, const struct spec *spec);
 /* wait.c, why.c */
 void api_wait(struct http_request *r);
 void api_why(struct http_request *r);
+/* many.c */
+void api_start_many(struct http_request *r);
+void api_stop_many(struct http_request *r);
+/** The start of one that is after others. */
+void api_start_after(struct http_request *r);
 /* events.c, logs.c */
 void api_events(struct http_request *r);
 void api_logs(struct http_request *r);

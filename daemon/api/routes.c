@@ -36,6 +36,8 @@ const struct http_route api_routes[] = {
 	{ "GET", C "/logs", api_logs, NONE, OWNER, LOG_QUERY },
 	{ "GET", C "/plan", api_context_plan, NONE, OWNER, 0 },
 	{ "POST", C "/exec", api_exec, NEEDED, OWNER, 0 },
+	{ "POST", "/v1/start", api_start_many, NEEDED, ANY, REQUEST_QUERY_NO_WAIT },
+	{ "POST", "/v1/stop", api_stop_many, NEEDED, ANY, 0 },
 	{ "POST", "/v1/run", api_run, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/reload", api_reload, OPTIONAL, ROOT, REQUEST_QUERY_DRY },
 	{ "POST", "/v1/plan", api_plan, NEEDED, ROOT, 0 },

@@ -351,6 +351,66 @@ int request_stop(const json_t *o, struct request_stop *ret, struct err *e)
 	return read_object(o, fields, ARRAY_SIZE(fields), ret, e);
 }
 
+static int read_names(const char *name, const json_t *v, void *out, struct err *e)
+{
+	struct strv *names = out;
+	int r = read_strings(name, v, out, e);
+
+	for (size_t i = 0; r == 0 && i < names->count; i++)
+		if (!spec_name_valid(names->items[i]))
+			return err_set(e, -EINVAL,
+				       "\"%s\"[%zu]: [a-z0-9][a-z0-9._-]{0,62} is expected", name,
+				       i);
+	return r;
+}
+
+static int read_contexts(const char *name, const json_t *v, void *out, struct err *e)
+{
+	int r = read_names(name, v, out, e);
+
+	if (r == 0 && json_array_size(v) == 0)
+		return err_set(e, -EINVAL, "\"%s\": at least one name is expected", name);
+	return r;
+}
+
+static int read_mark(const char *name, const json_t *v, void *out, struct err *e)
+{
+	if (!json_is_string(v) || !spec_name_valid(json_string_value(v)))
+		return err_set(e, -EINVAL, "\"%s\": [a-z0-9][a-z0-9._-]{0,62} is expected", name);
+	return read_text(name, v, out, e);
+}
+
+int request_many(const json_t *o, bool stop, struct request_many *ret, struct err *e)
+{
+	static const struct field start_fields[] = {
+		{ "contexts", read_contexts, offsetof(struct request_many, contexts), false },
+		{ "all", read_bool, offsetof(struct request_many, all), false },
+		{ "mark", read_mark, offsetof(struct request_many, mark), false },
+		{ "autostart", read_bool, offsetof(struct request_many, autostart), false },
+	};
+	static const struct field stop_fields[] = {
+		{ "contexts", read_contexts, offsetof(struct request_many, contexts), false },
+		{ "all", read_bool, offsetof(struct request_many, all), false },
+		{ "mark", read_mark, offsetof(struct request_many, mark), false },
+		{ "timeout_us", read_timeout, offsetof(struct request_many, timeout_us), false },
+	};
+	int r;
+
+	*ret = (struct request_many){};
+	r = read_object(o, stop ? stop_fields : start_fields, ARRAY_SIZE(start_fields), ret, e);
+	if (r == 0 && (ret->contexts.count > 0) + ret->all + ret->autostart + !!ret->mark != 1)
+		r = err_set(e, -EINVAL, "which contexts: exactly one of %s is expected",
+			    stop ? "contexts, all, mark" : "contexts, all, mark, autostart");
+	if (r < 0)
+		request_many_done(ret);
+	return r;
+}
+
+void request_many_done(struct request_many *r)
+{
+	strv_done(&r->contexts);
+}
+
 int request_kill(const json_t *o, struct request_kill *ret, struct err *e)
 {
 	static const struct field fields[] = {
@@ -371,19 +431,6 @@ int request_check(const json_t *o, struct request_check *ret, struct err *e)
 
 	*ret = (struct request_check){ .source = "input.ini" };
 	return read_object(o, fields, ARRAY_SIZE(fields), ret, e);
-}
-
-static int read_names(const char *name, const json_t *v, void *out, struct err *e)
-{
-	struct strv *names = out;
-	int r = read_strings(name, v, out, e);
-
-	for (size_t i = 0; r == 0 && i < names->count; i++)
-		if (!spec_name_valid(names->items[i]))
-			return err_set(e, -EINVAL,
-				       "\"%s\"[%zu]: [a-z0-9][a-z0-9._-]{0,62} is expected", name,
-				       i);
-	return r;
 }
 
 int request_reload(const json_t *o, struct strv *ret, struct err *e)

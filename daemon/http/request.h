@@ -59,6 +59,17 @@ struct request_stop {
 };
 [[nodiscard]] int request_stop(const json_t *o, struct request_stop *ret, struct err *e);
 
+/** POST /v1/start and /v1/stop: exactly one of the first four. Free with request_many_done(). */
+struct request_many {
+	struct strv contexts;
+	const char *mark; /* borrowed from the object */
+	bool all, autostart;
+	uint64_t timeout_us; /* of the whole stop; 0: as the specs say */
+};
+[[nodiscard]] int request_many(const json_t *o, bool stop, struct request_many *ret,
+			       struct err *e);
+void request_many_done(struct request_many *r);
+
 struct request_kill {
 	int sig; /* SIGTERM when not said */
 	bool all;

@@ -39,6 +39,7 @@ struct daemon {
 	struct manager *manager;
 	struct api *api;
 	int listen_fd;
+	int host_mounts; /* the mount namespace we came from */
 	bool activated; /* the socket came from systemd and stays its */
 };
 
@@ -66,10 +67,12 @@ static int make_dirs(struct options *o, struct err *e)
 }
 
 /* Mounts of ours stay ours; those of the host go on coming in. */
-static int own_mounts(struct err *e)
+static int own_mounts(struct daemon *d, struct err *e)
 {
-	int r = sys(unshare(CLONE_NEWNS));
+	int r;
 
+	d->host_mounts = sys(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+	r = d->host_mounts < 0 ? d->host_mounts : sys(unshare(CLONE_NEWNS));
 	if (r == 0)
 		r = sys(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
 	return r < 0 ? err_set_errno(e, r, "making a mount namespace") : 0;
@@ -249,6 +252,7 @@ static int start_manager(struct daemon *d, struct err *e)
 						  : NULL,
 		.ids_first = d->instance.ids_first,
 		.ids_total = d->instance.ids_total,
+		.host_mounts_fd = d->host_mounts,
 	};
 
 	return manager_new(&config, d->loop, &d->manager, e);
@@ -263,7 +267,7 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = options_find(&d->options, e);
 	if (r == 0)
-		r = own_mounts(e);
+		r = own_mounts(d, e);
 	if (r == 0)
 		r = open_socket(d, e);
 	if (r < 0)
@@ -312,6 +316,7 @@ static void finish(struct daemon *d)
 	manager_free(d->manager);
 	sd_event_unref(d->loop);
 	(void) fd_close(d->listen_fd);
+	(void) fd_close(d->host_mounts);
 	if (d->instance.name[0] && !d->activated) { /* while we still hold the lock */
 		(void) snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir);
 		(void) unlink(path);
@@ -321,7 +326,9 @@ static void finish(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static struct daemon d = { .listen_fd = -1, .instance = { .lock = -1, .ids_lock = -1 } };
+	static struct daemon d = { .listen_fd = -1,
+				   .host_mounts = -1,
+				   .instance = { .lock = -1, .ids_lock = -1 } };
 	struct err e = {};
 	int r = options_parse(argc, argv, &d.options, &e);
 

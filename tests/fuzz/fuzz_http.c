@@ -63,8 +63,15 @@ static void try_small(const json_t *o)
 	struct request_kill kill;
 	struct request_stop stop;
 	struct request_check check;
+	struct request_many many;
 	struct err e = {};
 
+	for (int stop = 0; stop < 2; stop++) {
+		if (request_many(o, stop, &many, &e) == 0) {
+			want(many.contexts.count || many.all || many.mark || many.autostart);
+			request_many_done(&many);
+		}
+	}
 	if (request_kill(o, &kill, &e) == 0)
 		want(kill.sig > 0 && kill.sig <= 64);
 	if (request_stop(o, &stop, &e) == 0)

@@ -266,6 +266,52 @@ static void words_repeat_within_bounds(void **state)
 	assert_int_equal(request_query_add(&q, allowed, "context", "../x", &e), -EINVAL);
 }
 
+static int many(const char *text, bool stop, struct request_many *q)
+{
+	struct err e = {};
+	json_t *o = object(text);
+	int r = request_many(o, stop, q, &e);
+
+	assert_int_equal(r < 0, e.text[0] != '\0');
+	json_decref(o);
+	return r;
+}
+
+static void many_are_named_in_exactly_one_way(void **state)
+{
+	static const char *const bad[] = {
+		"{}",
+		"{\"all\": false}",
+		"{\"all\": 1}",
+		"{\"all\": true, \"mark\": \"web\"}",
+		"{\"contexts\": []}",
+		"{\"contexts\": [\"a\", \"../b\"]}",
+		"{\"contexts\": \"a\"}",
+		"{\"contexts\": [\"a\"], \"all\": true}",
+		"{\"mark\": \"\"}",
+		"{\"mark\": \"Web\"}",
+		"{\"which\": \"all\"}",
+	};
+	struct request_many q;
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(many(bad[i], false, &q), -EINVAL);
+		assert_int_equal(many(bad[i], true, &q), -EINVAL);
+	}
+	assert_int_equal(many("{\"contexts\": [\"a\", \"b.1\"]}", false, &q), 0);
+	assert_int_equal(q.contexts.count, 2);
+	request_many_done(&q);
+	assert_int_equal(many("{\"all\": true, \"timeout_us\": 5}", true, &q), 0);
+	assert_true(q.all && q.timeout_us == 5);
+	request_many_done(&q);
+	assert_int_equal(many("{\"all\": true, \"timeout_us\": 5}", false, &q), -EINVAL);
+	assert_int_equal(many("{\"autostart\": true}", false, &q), 0);
+	assert_true(q.autostart);
+	request_many_done(&q);
+	assert_int_equal(many("{\"autostart\": true}", true, &q), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +324,7 @@ int main(void)
 		cmocka_unit_test(lines_are_streams_or_signals),
 		cmocka_unit_test(parameters_are_what_the_route_allows),
 		cmocka_unit_test(words_repeat_within_bounds),
+		cmocka_unit_test(many_are_named_in_exactly_one_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

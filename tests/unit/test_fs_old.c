@@ -201,7 +201,7 @@ static void in_context(void **state, const struct spec *s, int (*body)(void))
 	assert_int_equal(arena_init(&arena, 1 << 20), 0);
 	assert_int_equal(steps_init(&steps, &arena), 0);
 	struct fs_seat *seat = arena_alloc(&arena, sizeof(*seat));
-	struct fs_launch at = { seat, t->userns, IDS_FIRST, IDS_COUNT };
+	struct fs_launch at = { seat, t->userns, IDS_FIRST, IDS_COUNT, -1 };
 	if (fs_steps(p, t->host, &at, &steps, &e) < 0)
 		fail_msg("%s", e.text);
 	int given[STEP_FDS_MAX]; /* the child forgets them in the arena that we share */
@@ -342,7 +342,7 @@ static void owners_move_into_the_range_or_nowhere(void **state)
 {
 	static const struct mnt_request request = { .type = "tmpfs" };
 	const struct fs_plan p = { .idmap = true, .chown = true };
-	const struct fs_launch at = { NULL, -1, IDS_FIRST, IDS_COUNT };
+	const struct fs_launch at = { NULL, -1, IDS_FIRST, IDS_COUNT, -1 };
 	struct old *t = *state;
 	struct stat st;
 

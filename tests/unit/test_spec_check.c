@@ -59,6 +59,25 @@ static void test_environment(void **state)
 	       "t.ini:4: context.environment: A is set twice");
 }
 
+static void test_order(void **state)
+{
+	(void) state;
+	expect(COMMAND "after = db cache\nmark = web\nautostart = yes\n", NULL);
+	expect(COMMAND "after = db t\n", "t.ini:3: context.after: t cannot be after itself");
+}
+
+static void test_hooks(void **state)
+{
+	(void) state;
+	expect(COMMAND "[hooks]\nbefore-start = /bin/sh -c 'exit 0'\ntimeout = 1h\n", NULL);
+	expect(COMMAND "[hooks]\nafter-stop = sh -c 'exit 0'\n",
+	       "t.ini:4: hooks.after-stop: \"sh\": a program of the host is needed by its absolute "
+	       "path");
+	expect(COMMAND "[hooks]\nbefore-stop = /bin/../x\n",
+	       "t.ini:4: hooks.before-stop: \"/bin/../x\": a program of the host is needed by its "
+	       "absolute path");
+}
+
 static void test_root_and_mode(void **state)
 {
 	(void) state;
@@ -157,6 +176,8 @@ int main(void)
 		cmocka_unit_test(test_command_and_init),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_owners_and_grants),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_root_and_mode),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_limits),

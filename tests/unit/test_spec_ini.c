@@ -203,7 +203,7 @@ static void test_typos_are_answered_with_the_nearest(void **state)
 		     "burst, cpus, mems");
 	expect_error("\n[proces]\nlimit = 1\n",
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
-		     "files, process, cpu, memory, io, network");
+		     "files, process, cpu, memory, io, network, hooks");
 	expect_error("[cpu]\nswap = 0\n", "t.ini:2: cpu.swap: no such key (memory has one); "
 					  "allowed: share, limit, burst, cpus, mems");
 	expect_error("[network]\nfrobnicate = 0\n",
@@ -440,7 +440,7 @@ static void test_values(void **state)
 static void test_all_errors_are_told_at_once_in_order(void **state)
 {
 	static const char no_section[] = "t.ini:4: [nowhere]: no such section; allowed: context, "
-					 "files, process, cpu, memory, io, network";
+					 "files, process, cpu, memory, io, network, hooks";
 
 	(void) state;
 	expect_errors(
@@ -512,7 +512,7 @@ static void test_a_refused_set_changes_nothing(void **state)
 	expect_set_error("share", "1", -ENOENT, "share: no such key; keys are SECTION.NAME");
 	expect_set_error("cpus.share", "1", -ENOENT,
 			 "cpus.share: no such section; did you mean cpu? allowed: context, files, "
-			 "process, cpu, memory, io, network");
+			 "process, cpu, memory, io, network, hooks");
 	expect_set_error(
 		"files.hide", "/new\nold", -EINVAL,
 		"files.hide: \"old\" is not a clean absolute path; allowed: absolute paths, "

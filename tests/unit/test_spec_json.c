@@ -143,10 +143,10 @@ static void test_unknown_names(void **state)
 		"spec: cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
 		"cpus, mems");
 	expect_error("{\"cpuu\": {}}", "spec: cpuu: no such section; did you mean cpu? allowed: "
-				       "context, files, process, cpu, memory, io, network");
+				       "context, files, process, cpu, memory, io, network, hooks");
 	expect_error("{\"\": {}}",
 		     "spec: : no such section; allowed: context, files, process, cpu, "
-		     "memory, io, network");
+		     "memory, io, network, hooks");
 }
 
 static void test_all_errors_at_once(void **state)

@@ -248,6 +248,14 @@ static const struct maker makers[] = {
 	{ "context.on-unhealthy", NULL, VALUES("restart", "stop", "none") },
 	{ "context.log", NULL,
 	  VALUES("file", "file:16M", "file:64K", "file:1T", "file:100000", "journal", "none") },
+	{ "context.autostart", NULL, VALUES("no", "yes") },
+	{ "context.after", NULL, VALUES("", "db", "db cache\nmail.1") },
+	{ "context.mark", NULL, VALUES("", "web", "web front-end") },
+	{ "hooks.before-start", NULL, VALUES("", "/bin/true", "/bin/sh -c 'echo \"$1\"; :' ''") },
+	{ "hooks.after-ready", NULL, VALUES("", "/bin/true a", "/bin/a\\ b ' ; '") },
+	{ "hooks.before-stop", NULL, VALUES("", "/bin/true b") },
+	{ "hooks.after-stop", NULL, VALUES("", "/bin/true c d") },
+	{ "hooks.timeout", NULL, VALUES("30s", "1ms", "1h") },
 	{ "files.mode", NULL, VALUES("cow", "read-only", "read-write") },
 	{ "files.root", set_root, NULL },
 	{ "files.hide", set_lists, NULL },
@@ -502,6 +510,9 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 		"context.on-unhealthy",
 		"context.owner",
 		"context.grant",
+		"context.autostart",
+		"context.after",
+		"context.mark",
 	};
 	struct spec_key_info info;
 	size_t count = 0;
@@ -513,6 +524,7 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 	for (size_t i = 0; i < ARRAY_SIZE(live); i++)
 		assert_true(spec_key_live(live[i]));
 	assert_false(spec_key_live("context.command"));
+	assert_false(spec_key_live("hooks.before-start"));
 	assert_false(spec_key_live("cpu.nonsense"));
 	assert_false(spec_key_live("cpu"));
 }

@@ -62,7 +62,7 @@ struct context *manager_find(struct manager *m, const char *name);
 void manager_each(struct manager *m, void (*each)(struct context *c, void *arg), void *arg);
 
 /** {"name","state","pid","uptime_us","exit":{..}|null,"description","init","throwaway","cgroup",
- *  "mark":[..] (where there is one), "warnings":[..],"ready", and what a service says: docs/api.md};
+ *  "mark":[..] (if any), "warnings":[..],"ready", and what a service says: docs/api.md};
  *  state: stopped | starting | running | stopping | frozen | ending. exit: {"status":N} or
  *  {"signal":N,"name":"KILL"}, with "reason":
  *  "exit"|"signal"|"oom"|"start"|"lost"|"reboot"|"poweroff"|"unhealthy"|"watchdog", "text".

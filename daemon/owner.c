@@ -323,3 +323,15 @@ bool manager_has_owner(struct manager *m, uid_t uid)
 	refresh(m, o);
 	return find(o, uid) && !is_inner(m, uid);
 }
+
+size_t manager_owners(struct manager *m, const uid_t **ret)
+{
+	struct owners *o = owners_of(m);
+
+	if (!o) {
+		return 0;
+	}
+	refresh(m, o);
+	*ret = o->uids;
+	return o->uid_count;
+}

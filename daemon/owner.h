@@ -18,6 +18,8 @@ struct manager;
 /** Whether uid owns any context. What a file says that was changed by hand counts a second later,
  * at the latest. */
 bool manager_has_owner(struct manager *m, uid_t uid);
+/** All uids that own anything, sorted. @return how many; borrowed until the next question. */
+size_t manager_owners(struct manager *m, const uid_t **ret);
 /** Whether uid owns this one. */
 bool context_has_owner(struct manager *m, const struct context *c, uid_t uid);
 /** Whether an owner may run something inside. @return 0, or -EPERM with the reason. */

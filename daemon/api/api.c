@@ -4,8 +4,8 @@
 #include "base/fd.h"
 #include "daemon/api/private.h"
 
-int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only, struct api **ret,
-	    struct err *e)
+int api_new(struct manager *m, sd_event *loop, int listen_fd, const char *path, bool root_only,
+	    struct api **ret, struct err *e)
 {
 	struct api *a = calloc(1, sizeof(*a));
 	struct http_config config = {
@@ -15,6 +15,8 @@ int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only, st
 		.route_count = api_route_count,
 		.owner = a,
 		.root_only = root_only,
+		.socket_path = path,
+		.served = api_served,
 		.serves = api_serves,
 		.permit = api_permit,
 		.concluded = api_concluded,

@@ -12,10 +12,11 @@ struct manager;
 
 /**
  * Serves on `listen_fd`, a listening stream socket of AF_UNIX (taken over, also on failure).
- * @root_only owners are refused too. Both `m` and `loop` must outlive the result.
+ * @root_only owners are refused too. @path the socket's, or NULL; it, `m` and `loop` must outlive
+ * the result.
  */
-[[nodiscard]] int api_new(struct manager *m, sd_event *loop, int listen_fd, bool root_only,
-			  struct api **ret, struct err *e);
+[[nodiscard]] int api_new(struct manager *m, sd_event *loop, int listen_fd, const char *path,
+			  bool root_only, struct api **ret, struct err *e);
 /** Serves GET /metrics, and nothing else, to whoever connects to `listen_fd` (taken over, also on
  * failure): numbers of all contexts, no right is asked. */
 [[nodiscard]] int api_listen_open(struct api *a, int listen_fd, struct err *e);

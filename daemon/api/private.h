@@ -44,6 +44,7 @@ json_t *api_with_seq(struct http_request *r, json_t *o);
 
 /* rights.c */
 bool api_serves(void *owner, uid_t uid);
+size_t api_served(void *owner, const uid_t **ret);
 int api_permit(struct http_request *r);
 /** Whether a list shows this context to whoever asks. */
 bool api_sees(const struct http_request *r, const struct context *c);

@@ -13,6 +13,11 @@ bool api_serves(void *owner, uid_t uid)
 	return manager_has_owner(((struct api *) owner)->manager, uid);
 }
 
+size_t api_served(void *owner, const uid_t **ret)
+{
+	return manager_owners(((struct api *) owner)->manager, ret);
+}
+
 bool api_sees(const struct http_request *r, const struct context *c)
 {
 	return is_root(r) || context_has_owner(api_of(r)->manager, c, r->peer.uid);

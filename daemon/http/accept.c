@@ -300,6 +300,26 @@ static void look_at_peer(const struct http *h, int fd, struct http_peer *ret, en
 		*kind = HTTP_KIND_OWNER;
 }
 
+/* Whoever comes too often comes no further for a while. */
+static bool is_too_often(struct http *h, enum http_kind kind, const struct http_peer *peer)
+{
+	const struct http_config *config = &h->config;
+	const uid_t *uids = NULL;
+	bool first;
+	size_t count;
+
+	if (kind == HTTP_KIND_ROOT ||
+	    !http_door_count(&h->door, kind, peer->uid, now_us(h), &first))
+		return false;
+	if (first) { /* those that wait in the queue already come after it */
+		count = config->served(config->owner, &uids);
+		http_door_shut(&h->door, uids, count);
+		config->turned_away(config->owner, peer, "connect",
+				    "too many connections: shut out for a while");
+	}
+	return true;
+}
+
 /* Makes room for root by ending the oldest that has not said anything. */
 static void make_room(struct http *h)
 {
@@ -321,7 +341,7 @@ static struct http_conn *conn_new(struct http *h, int fd)
 	look_at_peer(h, fd, &peer, &kind);
 	if (kind == HTTP_KIND_ROOT && http_quota_full(&h->quota, kind))
 		make_room(h);
-	if (http_quota_take(&h->quota, kind, peer.uid)) {
+	if (!is_too_often(h, kind, &peer) && http_quota_take(&h->quota, kind, peer.uid)) {
 		c = calloc(1, sizeof(*c));
 		if (!c)
 			http_quota_give(&h->quota, kind, peer.uid);
@@ -415,6 +435,9 @@ int http_accept_start(struct http *h, struct err *e)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(h->pause_timer, SD_EVENT_OFF);
 	if (r >= 0)
+		r = http_door_init(&h->door, loop, h->config.socket_path,
+				   h->config.root_only ? 0600 : 0666, e);
+	if (r >= 0)
 		r = sd_event_add_io(loop, &h->listen, h->config.listen_fd, EPOLLIN, on_connect, h);
 	if (r < 0)
 		return err_set_errno(e, r, "adding the control socket to the loop");
@@ -424,6 +447,7 @@ int http_accept_start(struct http *h, struct err *e)
 void http_accept_stop(struct http *h)
 {
 	h->listen = sd_event_source_disable_unref(h->listen);
+	http_door_done(&h->door);
 	while (h->waiting_head)
 		conn_free(h->waiting_head);
 	h->waiting_timer = sd_event_source_disable_unref(h->waiting_timer);

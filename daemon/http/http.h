@@ -80,8 +80,11 @@ struct http_config {
 	size_t route_count;
 	void *owner; /* http_request.owner */
 	bool root_only;
+	const char *socket_path; /* borrowed; NULL when it has none */
 	/** Whether this uid owns anything: else it is refused without being read. */
 	bool (*serves)(void *owner, uid_t uid);
+	/** All of these uids, sorted. @return how many. */
+	size_t (*served)(void *owner, const uid_t **ret);
 	/** Whether a peer that is not root may have this request handled. @return 0 or -EPERM. */
 	int (*permit)(struct http_request *r);
 	/** Once a request, when its answer is known (r->status): the one place for an audit. */

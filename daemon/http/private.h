@@ -1,6 +1,7 @@
 /* What server.c, accept.c, exchange.c and stream.c share. */
 #pragma once
 
+#include "daemon/http/door.h"
 #include "daemon/http/http.h"
 #include "daemon/http/quota.h"
 
@@ -28,6 +29,7 @@ struct http {
 	struct http_conn *adopting; /* while MHD_add_connection() runs */
 	struct http_request *suspended_head; /* for http_free() */
 	struct http_quota quota;
+	struct http_door door;
 	bool running, paused, closing;
 };
 

@@ -40,6 +40,7 @@ struct daemon {
 	struct api *api;
 	int listen_fd;
 	int host_mounts; /* the mount namespace we came from */
+	char socket_path[PATH_MAX + 16]; /* "" when it has none */
 	bool activated; /* the socket came from systemd and stays its */
 };
 
@@ -91,6 +92,8 @@ static void raise_limits(void)
 
 /* --- the socket --- */
 
+#define QUEUE_MAX 512 /* connections that wait: who comes then waits for all before them */
+
 /* A path too long for an address is reached through the directory's descriptor. */
 static int bind_socket(int fd, const char *run_dir, mode_t mode)
 {
@@ -110,7 +113,18 @@ static int bind_socket(int fd, const char *run_dir, mode_t mode)
 	r = sys(bind(fd, (const struct sockaddr *) &a, sizeof(a)));
 	if (r == 0)
 		r = sys(fchmodat(dir, "control.sock", mode, 0));
-	return r < 0 ? r : sys(listen(fd, SOMAXCONN));
+	return r < 0 ? r : sys(listen(fd, QUEUE_MAX));
+}
+
+/* Of a socket that came from elsewhere. */
+static void find_path(int fd, char out[static PATH_MAX])
+{
+	struct sockaddr_un a = {};
+	socklen_t len = sizeof(a);
+
+	out[0] = '\0';
+	if (getsockname(fd, (struct sockaddr *) &a, &len) == 0 && a.sun_path[0] == '/')
+		(void) snprintf(out, PATH_MAX, "%.*s", (int) sizeof(a.sun_path), a.sun_path);
 }
 
 static int open_socket(struct daemon *d, struct err *e)
@@ -122,8 +136,11 @@ static int open_socket(struct daemon *d, struct err *e)
 		return err_set(e, -EINVAL,
 			       "taking the socket from systemd: one listening stream "
 			       "socket is expected");
+	(void) snprintf(d->socket_path, sizeof(d->socket_path), "%s/control.sock",
+			d->options.run_dir);
 	if (d->activated) {
 		d->listen_fd = SD_LISTEN_FDS_START;
+		find_path(d->listen_fd, d->socket_path);
 		r = sys(fcntl(d->listen_fd, F_SETFL, O_NONBLOCK));
 		return r < 0 ? err_set_errno(e, r, "taking the socket from systemd") : 0;
 	}
@@ -279,7 +296,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = start_manager(d, e);
 	if (r == 0)
-		r = api_new(d->manager, d->loop, TAKE_FD(d->listen_fd), d->options.root_only,
+		r = api_new(d->manager, d->loop, TAKE_FD(d->listen_fd),
+			    d->socket_path[0] ? d->socket_path : NULL, d->options.root_only,
 			    &d->api, e);
 	if (r == 0)
 		r = open_metrics(d, e);
@@ -305,7 +323,6 @@ static void note_running(struct context *c, void *arg)
 
 static void finish(struct daemon *d)
 {
-	char path[PATH_MAX + 16];
 	bool contexts_run = false;
 
 	api_free(d->api);
@@ -318,8 +335,7 @@ static void finish(struct daemon *d)
 	(void) fd_close(d->listen_fd);
 	(void) fd_close(d->host_mounts);
 	if (d->instance.name[0] && !d->activated) { /* while we still hold the lock */
-		(void) snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir);
-		(void) unlink(path);
+		(void) unlink(d->socket_path);
 	}
 	instance_release(&d->instance, contexts_run);
 }

@@ -215,9 +215,12 @@ def walk():
     step("contextPlan", 200, **box)
     lacks = {f["name"] for f in json.loads(step("host", 200))["features"] if not f["present"]}
     if "memory-reserve" in lacks:
-        step("plan", 409, body={"context": {"command": ["true"]}, "memory": {"reserve": "1M"}})
+        greedy = {"context": {"command": ["true"]}, "memory": {"reserve": "1M"}}
+        step("plan", 409, body=greedy)
+        step("declare", 201, body=greedy | {"name": "greedy"})
+        step("contextPlan", 409, name="greedy")
     else:
-        seen.add(("plan", "409"))
+        seen.update({("plan", "409"), ("contextPlan", "409")})
         print("# this host has all that a plan can need: its 409 is not called")
     step("check", 200, body={"ini": "[context]\ncommand = true\n"})
     step("check", 400, body={"ini": "[cpu]\nshare = 0\n"})

@@ -3,6 +3,8 @@
 usage: rude.py SOCKET BEHAVIOUR [COUNT]   behaves that way until it is killed
        rude.py SOCKET polite COUNT        prints median and 95th percentile of COUNT answers, in ms
 """
+import array
+import os
 import socket
 import sys
 import time
@@ -58,6 +60,18 @@ def drip(path, _):
             pass
 
 
+def slow(path, _):
+    """A byte a second, once; prints after how many seconds the daemon has had enough."""
+    begun, s = time.monotonic(), connect(path)
+    try:
+        for byte in b"GET /v1/contexts HTTP/1.1\r\nHost: w\r\nX-Slow: " + b"y" * 1000:
+            s.sendall(bytes([byte]))
+            time.sleep(1)
+    except OSError:
+        pass
+    print("%.1f" % (time.monotonic() - begun))
+
+
 def half(path, count):
     """Half a request, then silence."""
     kept = []
@@ -101,6 +115,45 @@ def idle(path, count):
                 pass
 
 
+def flood(path, _):
+    """Connects as fast as it goes, asks, and does not wait for the answer."""
+    while True:
+        try:
+            s = connect(path)
+            s.setblocking(False)
+            s.send(b"GET /v1/contexts HTTP/1.1\r\nHost: w\r\n\r\n")
+            s.close()
+        except OSError:
+            pass
+
+
+def hold(path, _):
+    """Gives descriptors whose closing waits for ever: with a request, and for an exec in "mine"."""
+    held, parent = os.open(os.environ["HELD"], os.O_RDWR), os.getppid()
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [held] * 3))]
+    kept = connect(path)
+    kept.sendmsg([b"GET /v1/version HTTP/1.1\r\nHost: w\r\nWard-Streams: 3\r\n\r\n"], rights)
+    print(kept.recv(4096).split(b"\r\n")[0].decode(), flush=True)
+    s = connect(path)
+    body = b'{"command": ["true"]}'
+    s.sendall(b"POST /v1/contexts/mine/exec HTTP/1.1\r\nHost: w\r\nConnection: Upgrade\r\n"
+              b"Upgrade: ward\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    print(s.recv(4096).split(b"\r\n")[0].decode(), flush=True)
+    try:
+        s.sendmsg([b'{"streams": 3}\n'], rights)
+    except OSError:
+        pass
+    s.settimeout(1)
+    try:
+        print(s.recv(4096).decode().strip(), flush=True)
+    except OSError as e:
+        print(e, flush=True)
+    s.close()
+    print("sent", flush=True)
+    while os.getppid() == parent:
+        time.sleep(0.1)
+
+
 def deaf(path, count):
     """Asks and asks, and reads nothing."""
     kept = []
@@ -116,5 +169,6 @@ def deaf(path, count):
     time.sleep(1000)
 
 
-BEHAVIOURS = {"polite": polite, "drip": drip, "half": half, "header": header, "idle": idle, "deaf": deaf}
+BEHAVIOURS = {"polite": polite, "drip": drip, "half": half, "slow": slow, "header": header, "idle": idle,
+              "flood": flood, "hold": hold, "deaf": deaf}
 BEHAVIOURS[sys.argv[2]](sys.argv[1], int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "daemon/api/bound.h"
+#include "daemon/http/door.h"
 #include "daemon/http/quota.h"
 
 #define SECOND UINT64_C(1000000)
@@ -93,6 +94,50 @@ static void what_is_given_back_is_there_again(void **state)
 	assert_int_equal(q.uid_count, 0);
 }
 
+/* --- the door --- */
+
+static unsigned count(struct http_door *d, enum http_kind kind, uid_t uid, unsigned n, uint64_t now,
+		      unsigned *firsts)
+{
+	unsigned too_many = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		bool first = false;
+
+		too_many += http_door_count(d, kind, uid, now, &first);
+		*firsts += first;
+	}
+	return too_many;
+}
+
+static void who_comes_too_often_is_told_once(void **state)
+{
+	unsigned firsts = 0;
+	struct http_door d;
+	struct err e = {};
+	sd_event *loop = NULL;
+
+	(void) state;
+	assert_true(sd_event_new(&loop) >= 0);
+	assert_int_equal(http_door_init(&d, loop, NULL, 0666, &e), 0);
+	assert_int_equal(count(&d, HTTP_KIND_STRANGER, 9, DOOR_STRANGERS_BURST, SECOND, &firsts),
+			 0);
+	assert_int_equal(count(&d, HTTP_KIND_STRANGER, 8, 1000, SECOND, &firsts), 1000);
+	assert_int_equal(firsts, 1);
+	assert_int_equal(count(&d, HTTP_KIND_OWNER, 1000, 1000, SECOND, &firsts),
+			 1000 - DOOR_OWNER_BURST);
+	assert_int_equal(firsts, 2);
+	assert_int_equal(count(&d, HTTP_KIND_OWNER, 1001, 10, SECOND, &firsts), 0);
+	assert_int_equal(count(&d, HTTP_KIND_OWNER, 1000, DOOR_OWNER_PER_S + 1, 2 * SECOND,
+			       &firsts),
+			 1);
+	http_door_shut(&d, NULL, 0); /* without a path: nothing to shut, and nothing stays */
+	assert_int_equal(count(&d, HTTP_KIND_STRANGER, 8, 2, SECOND, &firsts), 2);
+	assert_int_equal(firsts, 3);
+	http_door_done(&d);
+	sd_event_unref(loop);
+}
+
 /* --- refusals --- */
 
 static unsigned pass(struct bound *b, uid_t uid, unsigned n, uint64_t now, uint64_t *suppressed)
@@ -168,6 +213,7 @@ int main(void)
 		cmocka_unit_test(nobody_takes_roots_places),
 		cmocka_unit_test(one_uid_has_few),
 		cmocka_unit_test(what_is_given_back_is_there_again),
+		cmocka_unit_test(who_comes_too_often_is_told_once),
 		cmocka_unit_test(a_flood_becomes_a_few_events_and_a_number),
 		cmocka_unit_test(another_uid_is_still_heard),
 		cmocka_unit_test(many_uids_are_bounded_together),

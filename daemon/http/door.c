@@ -1,5 +1,5 @@
-/* The socket's permissions: 0666 when open; when shut, an access list that leaves out those who were
- * too many. Where the file system has no such lists the mode becomes 0600, and all wait but root. */
+/* The socket's permissions: 0666 when open; when shut, an access list that leaves out who were
+ * too many. Where the file system has no such lists the mode is 0600, and all wait but root. */
 #include "daemon/http/door.h"
 
 #include <endian.h>

@@ -66,8 +66,8 @@ static void try_small(const json_t *o)
 	struct request_many many;
 	struct err e = {};
 
-	for (int stop = 0; stop < 2; stop++) {
-		if (request_many(o, stop, &many, &e) == 0) {
+	for (int ending = 0; ending < 2; ending++) {
+		if (request_many(o, ending, &many, &e) == 0) {
 			want(many.contexts.count || many.all || many.mark || many.autostart);
 			request_many_done(&many);
 		}

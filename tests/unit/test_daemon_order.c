@@ -130,7 +130,7 @@ static void close_over(struct truth *t)
 
 static void make_graph(uint64_t *dice, struct order *o, struct truth *t)
 {
-	char name[8];
+	char name[24];
 
 	*t = (struct truth){ .n = 1 + roll(dice, NODES_MAX) };
 	for (size_t i = 0; i < t->n; i++) {

@@ -126,14 +126,17 @@ int manager_set(struct manager *m, struct context *c, const json_t *keys, bool r
 			return r;
 		}
 	}
-	r = ch.declared ? registry_write(m, ch.declared, e) : 0;
+	r = fault_point("set-applied", e);
+	if (r >= 0 && ch.declared) {
+		r = registry_write(m, ch.declared, e);
+	}
 	if (r < 0) {
 		(void) err_prefix(e, "changing %s", c->name);
 		revert(c, &ch);
 		change_done(&ch);
 		return r;
 	}
-	(void) fault_point("set-persisted");
+	(void) fault_point("set-persisted", NULL);
 	if (ch.declared) {
 		(void) manager_find(m, c->name); /* reads back what was written */
 	}

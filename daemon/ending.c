@@ -335,7 +335,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 		read_exit(c, &c->exit);
 		explain_exit(c, &c->exit);
 	}
-	(void) fault_point("ending-read");
+	(void) fault_point("ending-read", NULL);
 	context_enter(c, LIFE_EXITED);
 	events_add(m->events, start_error ? "failed" : "exited", c->name,
 		   json_pack("{s:o}", "exit", exit_to_json(&c->exit)));
@@ -344,9 +344,9 @@ void ending_finish(struct context *c, const struct err *start_error)
 	}
 	waiters_call(c, WAITER_START, start_error ? start_error : &(struct err){});
 	forget_process(c);
-	(void) fault_point("ending-slot-removed");
+	(void) fault_point("ending-slot-removed", NULL);
 	journal_end(c);
-	(void) fault_point("ending-journaled");
+	(void) fault_point("ending-journaled", NULL);
 	spec_freep(&c->active);
 	logs_trim(m, c->name);
 	if (c->throwaway) {

@@ -116,7 +116,7 @@ int journal_begin(struct context *c, struct err *e)
 		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
 				     c->manager->run_dir, file);
 	}
-	return fault_point("journal-begun");
+	return fault_point("journal-begun", e);
 }
 
 void journal_note(struct context *c, const char *fact)
@@ -133,7 +133,7 @@ void journal_note(struct context *c, const char *fact)
 	if (r < 0) {
 		log_warning("%s: noting \"%s\" in the journal: %s", c->name, fact, strerror(-r));
 	}
-	(void) fault_point("journal-noted");
+	(void) fault_point("journal-noted", NULL);
 }
 
 int journal_rewrite(struct context *c, struct err *e)

@@ -162,7 +162,7 @@ static int order(struct launch *l, struct err *e)
 		r = seat_launch(l->seat->seat, &l->steps, e);
 	}
 	if (r >= 0) {
-		r = fault_point("launch-ordered");
+		r = fault_point("launch-ordered", e);
 	}
 	return r;
 }
@@ -256,7 +256,7 @@ static void started(struct context *c)
 	seat_free(c->manager->host, p->seat);
 	free(p);
 	launch_free(TAKE_PTR(c->launch));
-	(void) fault_point("launch-started");
+	(void) fault_point("launch-started", NULL);
 	journal_note(c, "started"); /* before anyone is told: a new daemon keeps what it finds so */
 	context_enter(c, LIFE_STARTED);
 	r = ending_watch(c);
@@ -315,5 +315,6 @@ int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e
 		return err_set_errno(e, err, "starting %s: opening its log", c->name);
 	}
 	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
+	(void) fault_point("log-opened", NULL);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -191,6 +192,8 @@ static int make_image(struct fs_host *h, const struct fs_plan *p, struct err *e)
 	r = note_host(h, p);
 	(void) snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	if (r == 0)
+		r = fault_point("image-made", NULL);
+	if (r == 0)
 		r = sys(linkat(AT_FDCWD, self, h->uppers_fd, image.text, AT_SYMLINK_FOLLOW));
 	return r < 0 ? err_set_errno(e, r, "keeping \"%s/uppers/%s\"", h->state_dir, image.text)
 		     : TAKE_FD(fd);
@@ -224,6 +227,9 @@ static int mount_image(int image, struct err *e)
 	_cleanup_close_ int device = loop_attach(image, path, sizeof(path));
 	if (device < 0)
 		return err_set_errno(e, device, "attaching a loop device");
+	int r = fault_point("loop-attached", e);
+	if (r < 0)
+		return r;
 	mnt_option_add(&request, "source", path);
 	mnt_option_add(&request, "discard", NULL);
 	mnt_option_add(&request, "noinit_itable", NULL);

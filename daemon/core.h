@@ -162,8 +162,11 @@ void spec_freep(struct spec **s);
 void journal_note(struct context *c, const char *fact);
 /** Rewrites the record with the present spec (after a live change). */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
-/** Replaces the record by how it ended; a throwaway's is removed. */
+/** Replaces the record by how it ended last; without any end that is known, and for a throwaway,
+ * removes it. A throwaway's log goes as well: the record is the last that is left of it. */
 void journal_end(struct context *c);
+/** Removes NAME.status, once the record says how it ended. */
+void journal_status_remove(struct context *c);
 /** Removes everything about a name. */
 void journal_remove(struct manager *m, const char *name);
 /** Opens NAME.status to be watched. @return descriptor or -errno. */
@@ -192,6 +195,7 @@ void exit_from_json(struct exit_info *x, const json_t *o);
 void logs_unwatch(struct manager *m);
 /** Drops the oldest part of a log that is too large. */
 void logs_trim(struct manager *m, const char *name);
+void logs_remove(struct manager *m, const char *name);
 
 /* --- recover.c --- */
 [[nodiscard]] int recover(struct manager *m, struct err *e);
@@ -200,6 +204,7 @@ void logs_trim(struct manager *m, const char *name);
 struct launch_request {
 	const struct spec *spec; /* copied */
 	struct context_stdio io; /* given away */
+	bool log; /* instead: its output goes to its log */
 	bool throwaway;
 };
 /** c is stopped. On success launch_parked()/ending report by waiters and session. On failure
@@ -209,8 +214,6 @@ struct launch_request {
 void launch_parked(struct context *c, struct parked *p, const struct err *e);
 /** Abandons a launch that has not finished, freeing its seat. */
 void launch_free(struct launch *l);
-/** Opens the log for a context without a client. @return context_stdio via ret. */
-[[nodiscard]] int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e);
 /** Plans of all rooms as text. */
 [[nodiscard]] int launch_print(struct manager *m, const struct spec *spec, struct buf *out,
 			       struct err *e);

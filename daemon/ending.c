@@ -343,18 +343,12 @@ void ending_finish(struct context *c, const struct err *start_error)
 		session_context_ended(session, c, start_error, c->exec_failed);
 	}
 	waiters_call(c, WAITER_START, start_error ? start_error : &(struct err){});
+	logs_trim(m, c->name);
+	journal_end(c); /* soon: without a status file of its own the exit is known to us alone */
+	(void) fault_point("ending-journaled", NULL);
 	forget_process(c);
 	(void) fault_point("ending-slot-removed", NULL);
-	journal_end(c);
-	(void) fault_point("ending-journaled", NULL);
 	spec_freep(&c->active);
-	logs_trim(m, c->name);
-	if (c->throwaway) {
-		char log[SPEC_NAME_MAX + 8];
-
-		(void) snprintf(log, sizeof(log), "%s.log", c->name);
-		(void) unlinkat(m->log_dirfd, log, 0);
-	}
 	waiters_call(c, WAITER_STOP, &(struct err){}); /* last: a waiter may start it again */
 	c->ending = false;
 	if (!c->declared && c->state == LIFE_STOPPED) {

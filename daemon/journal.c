@@ -155,16 +155,23 @@ int journal_rewrite(struct context *c, struct err *e)
 	return 0;
 }
 
+static void remove_file(struct manager *m, const char *name, const char *suffix)
+{
+	char file[SPEC_NAME_MAX + 16];
+
+	journal_name(name, suffix, file);
+	(void) unlinkat(m->journal_dirfd, file, 0);
+}
+
 void journal_remove(struct manager *m, const char *name)
 {
-	static const char *const suffixes[] = { "journal", "status" };
+	remove_file(m, name, "status");
+	remove_file(m, name, "journal"); /* last: what has none is not looked for */
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		char file[SPEC_NAME_MAX + 16];
-
-		journal_name(name, suffixes[i], file);
-		(void) unlinkat(m->journal_dirfd, file, 0);
-	}
+void journal_status_remove(struct context *c)
+{
+	remove_file(c->manager, c->name, "status");
 }
 
 void journal_end(struct context *c)
@@ -174,6 +181,9 @@ void journal_end(struct context *c)
 	int r;
 
 	if (c->throwaway) {
+		logs_remove(c->manager, c->name);
+	}
+	if (c->throwaway || !c->exit.known) {
 		journal_remove(c->manager, c->name);
 		return;
 	}
@@ -185,8 +195,7 @@ void journal_end(struct context *c)
 		log_warning("%s: keeping the exit status: %s", c->name, strerror(-r));
 		return;
 	}
-	journal_name(c->name, "status", file);
-	(void) unlinkat(c->manager->journal_dirfd, file, 0);
+	journal_status_remove(c);
 }
 
 int journal_status_open(struct context *c)

@@ -18,6 +18,7 @@ struct launch {
 	struct context *context;
 	struct launch_plans plans;
 	struct context_stdio io;
+	bool log; /* its output goes to its log: io is opened when the journal knows of it */
 	struct parked *seat; /* NULL until one is there */
 	struct step_list steps;
 	bool ordered;
@@ -135,6 +136,28 @@ static int compose(struct launch *l, struct err *e)
 	return context_steps(l->plans.context, m->host, s, &l->io, status, &l->steps, e);
 }
 
+/* The log of a context without a client. */
+static int open_log(struct context *c, struct context_stdio *ret, struct err *e)
+{
+	char file[SPEC_NAME_MAX + 8];
+	int out, err;
+
+	(void) snprintf(file, sizeof(file), "%s.log", c->name);
+	out = sys(openat(c->manager->log_dirfd, file,
+			 O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600));
+	if (out < 0) {
+		return err_set_errno(e, out, "opening %s/logs/%s", c->manager->state_dir, file);
+	}
+	err = sys(fcntl(out, F_DUPFD_CLOEXEC, 3));
+	if (err < 0) {
+		fd_close(out);
+		return err_set_errno(e, err, "opening its log");
+	}
+	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
+	(void) fault_point("log-opened", NULL);
+	return 0;
+}
+
 /* The seat is ready: everything that remains to be done before the child goes. */
 static int order(struct launch *l, struct err *e)
 {
@@ -148,6 +171,9 @@ static int order(struct launch *l, struct err *e)
 	c->ids_owned = l->seat->seat->ids_owned;
 	c->started_us = now_us();
 	r = journal_begin(c, e);
+	if (r >= 0 && l->log) {
+		r = open_log(c, &l->io, e);
+	}
 	if (r >= 0) {
 		r = fs_host_refresh(c->manager->fs, e);
 	}
@@ -205,6 +231,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	}
 	l->context = c;
 	l->io = request->io;
+	l->log = request->log;
 	c->launch = l;
 	c->throwaway = request->throwaway;
 	c->exec_failed = c->out_of_memory = c->status_written = false;
@@ -213,7 +240,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
 		launch_free(TAKE_PTR(c->launch));
-		journal_remove(c->manager, c->name);
+		journal_end(c);
 		spec_freep(&c->active);
 		context_enter(c, LIFE_EXITED);
 	}
@@ -295,26 +322,4 @@ void launch_report(struct context *c, enum seat_event event, int fd, struct err 
 	case SEAT_PARKED:
 		break;
 	}
-}
-
-int launch_log_stdio(struct context *c, struct context_stdio *ret, struct err *e)
-{
-	char file[SPEC_NAME_MAX + 8];
-	int out, err;
-
-	(void) snprintf(file, sizeof(file), "%s.log", c->name);
-	out = sys(openat(c->manager->log_dirfd, file,
-			 O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600));
-	if (out < 0) {
-		return err_set_errno(e, out, "starting %s: opening %s/logs/%s", c->name,
-				     c->manager->state_dir, file);
-	}
-	err = sys(fcntl(out, F_DUPFD_CLOEXEC, 3));
-	if (err < 0) {
-		fd_close(out);
-		return err_set_errno(e, err, "starting %s: opening its log", c->name);
-	}
-	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
-	(void) fault_point("log-opened", NULL);
-	return 0;
 }

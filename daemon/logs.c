@@ -54,6 +54,14 @@ void logs_trim(struct manager *m, const char *name)
 	trim(m, file);
 }
 
+void logs_remove(struct manager *m, const char *name)
+{
+	char file[SPEC_NAME_MAX + 8];
+
+	(void) snprintf(file, sizeof(file), "%s.log", name);
+	(void) unlinkat(m->log_dirfd, file, 0);
+}
+
 static void trim_one(struct context *c, void *arg)
 {
 	logs_trim(arg, c->name);

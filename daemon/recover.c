@@ -118,6 +118,7 @@ static void recover_one(struct manager *m, const char *name)
 	c = registry_add(m, name);
 	if (c && record.ended) {
 		exit_from_json(&c->exit, json_object_get(record.head, "exit"));
+		journal_status_remove(c); /* should the last daemon not have come so far */
 	} else if (c) {
 		read_process(c, record.head);
 		r = read_spec(c, json_object_get(record.head, "spec"));

@@ -368,7 +368,7 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 
 int manager_delete(struct manager *m, struct context *c, struct err *e)
 {
-	char file[SPEC_NAME_MAX + 8], log[SPEC_NAME_MAX + 8];
+	char file[SPEC_NAME_MAX + 8];
 	int r;
 
 	if (c->state != LIFE_STOPPED) {
@@ -376,7 +376,6 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 			       life_state_name(c->state));
 	}
 	(void) snprintf(file, sizeof(file), "%s.ini", c->name);
-	(void) snprintf(log, sizeof(log), "%s.log", c->name);
 	r = fs_forget(m->fs, c->name, e);
 	if (r >= 0) {
 		r = fault_point("delete-begun", e);
@@ -384,13 +383,13 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 	if (r < 0) {
 		return err_prefix(e, "deleting %s", c->name);
 	}
+	logs_remove(m, c->name); /* before the file: an undeclared name is not looked for */
 	if (unlinkat(m->config_dirfd, file, 0) < 0 && errno != ENOENT) {
 		r = -errno;
 		return err_set_errno(e, r, "deleting %s: removing %s/%s", c->name, m->config_dir,
 				     file);
 	}
 	(void) fault_point("delete-undeclared", NULL);
-	(void) unlinkat(m->log_dirfd, log, 0);
 	journal_remove(m, c->name);
 	events_add(m->events, "deleted", c->name, NULL);
 	registry_remove(m, c);

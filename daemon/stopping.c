@@ -254,15 +254,12 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 static int start(struct manager *m, struct context *c, const struct spec *spec, bool throwaway,
 		 manager_started done, void *arg, struct err *e)
 {
-	struct launch_request request = { .spec = spec, .throwaway = throwaway };
-	int r = context_permit(c, LIFE_START, e);
+	struct launch_request request = { .spec = spec,
+					  .io = { .in = -1, .out = -1, .err = -1 },
+					  .log = true,
+					  .throwaway = throwaway };
+	int r = launch_begin(c, &request, e);
 
-	if (r >= 0) {
-		r = launch_log_stdio(c, &request.io, e);
-	}
-	if (r >= 0) {
-		r = launch_begin(c, &request, e);
-	}
 	if (r >= 0 && done) {
 		(void) waiter_add(c, &(struct waiter){
 					     .kind = WAITER_START, .started = done, .arg = arg });

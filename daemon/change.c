@@ -99,55 +99,78 @@ static int prepare(struct context *c, const json_t *keys, bool runtime, struct c
 	return 0;
 }
 
+/* What is in force now is what a new daemon shall find. */
+static void settle(struct context *c)
+{
+	struct err e = {};
+
+	if (journal_rewrite(c, &e) < 0) {
+		log_warning("%s", e.text);
+	}
+}
+
 static void revert(struct context *c, const struct change *ch)
 {
 	struct err e = {};
 
-	if (ch->active && sched_slot_change(c->manager->sched, c->slot, ch->active, c->active,
-					    &c->manager->facts, &e) < 0) {
+	if (sched_slot_change(c->manager->sched, c->slot, ch->active, c->active, &c->manager->facts,
+			      &e) < 0) {
 		log_error("%s: going back to the old values: %s", c->name, e.text);
 	}
+}
+
+/* What runs, then the file: a change that fails in either is undone. */
+static int apply(struct manager *m, struct context *c, const struct change *ch, struct err *e)
+{
+	int r = ch->active ? journal_intend(c, ch->active, e) : 0;
+
+	if (r >= 0 && ch->active) {
+		r = sched_slot_change(m->sched, c->slot, c->active, ch->active, &m->facts, e);
+	}
+	if (r < 0) {
+		return r;
+	}
+	r = fault_point("set-applied", e);
+	if (r >= 0 && ch->declared) {
+		r = registry_write(m, ch->declared, e);
+	}
+	if (r >= 0) {
+		(void) fault_point("set-persisted", NULL);
+	} else if (ch->active) {
+		revert(c, ch);
+	}
+	return r;
 }
 
 int manager_set(struct manager *m, struct context *c, const json_t *keys, bool runtime,
 		bool *ret_restart, struct err *e)
 {
 	struct change ch;
-	int r = prepare(c, keys, runtime, &ch, e);
+	int r = context_permit(c, LIFE_CHANGE, e);
 
+	if (r >= 0) {
+		r = prepare(c, keys, runtime, &ch, e);
+	}
 	if (r < 0) {
 		return r;
 	}
-	if (ch.active) {
-		r = sched_slot_change(m->sched, c->slot, c->active, ch.active, &m->facts, e);
-		if (r < 0) {
-			(void) err_prefix(e, "changing %s", c->name);
-			change_done(&ch);
-			return r;
-		}
-	}
-	r = fault_point("set-applied", e);
-	if (r >= 0 && ch.declared) {
-		r = registry_write(m, ch.declared, e);
-	}
-	if (r < 0) {
-		(void) err_prefix(e, "changing %s", c->name);
-		revert(c, &ch);
-		change_done(&ch);
-		return r;
-	}
-	(void) fault_point("set-persisted", NULL);
-	if (ch.declared) {
-		(void) manager_find(m, c->name); /* reads back what was written */
-	}
-	if (ch.active) {
+	r = apply(m, c, &ch, e);
+	if (r >= 0 && ch.active) {
 		spec_freep(&c->active);
 		c->active = TAKE_PTR(ch.active);
+	}
+	if (c->active) {
+		settle(c);
+	}
+	if (r < 0) {
+		change_done(&ch);
+		return err_prefix(e, "changing %s", c->name);
+	}
+	if (c->active) {
 		ending_watch_memory(c);
-		r = journal_rewrite(c, e);
-		if (r < 0) { /* in force all the same; a new daemon would read it back stale */
-			log_warning("%s", e->text);
-		}
+	}
+	if (ch.declared) {
+		(void) manager_find(m, c->name); /* reads back what was written */
 	}
 	*ret_restart = ch.restart;
 	change_done(&ch);

@@ -158,9 +158,11 @@ void spec_freep(struct spec **s);
 /* --- journal.c: RUN/contexts/NAME.journal and NAME.status --- */
 /** Writes the intent to start: everything a new daemon needs. */
 [[nodiscard]] int journal_begin(struct context *c, struct err *e);
-/** Adds one fact ("started", "frozen", "thawed", "stopping"). Failure is logged, not fatal. */
+/** Adds one fact ("started", "stopping"). Failure is logged, not fatal. */
 void journal_note(struct context *c, const char *fact);
-/** Rewrites the record with the present spec (after a live change). */
+/** Notes that the limits are about to become those of `wanted`; a rewrite completes the change. */
+[[nodiscard]] int journal_intend(struct context *c, const struct spec *wanted, struct err *e);
+/** Rewrites the record with the present state and spec (after a live change). */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
 /** Replaces the record by how it ended last; without any end that is known, and for a throwaway,
  * removes it. A throwaway's log goes as well: the record is the last that is left of it. */
@@ -178,6 +180,7 @@ int journal_status_open(struct context *c);
 
 struct journal_record {
 	json_t *head; /* the first line */
+	json_t *intent; /* the spec of a change that was not completed; or NULL */
 	bool started, frozen, stopping, ended;
 };
 /** @return 0, -ENOENT, -EBADMSG (torn or damaged). */

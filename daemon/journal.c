@@ -1,10 +1,12 @@
 /* What survives the daemon: one journal per context, RUN/contexts/NAME.journal.
  *
  * The first line is a JSON object with everything a new daemon needs to find the context again
- * (process, slot, ids, spec); each further line is one word that became true since. A record is
- * written whole before anything is made (the intent), words are appended with one write(2). No
- * fsync: the run directory dies with the machine, as the contexts do. NAME.status beside it is
- * written by ward-init itself, so that an exit is known even if no daemon was there. */
+ * (process, slot, ids, spec); each further line is one word that became true since, or the spec
+ * that is about to be in force. A record is written whole before anything is made (the intent),
+ * lines are appended with one write(2). No fsync: the run directory dies with the machine, as the
+ * contexts do. NAME.status beside it is written by ward-init itself, so that an exit is known even
+ * if no daemon was there. */
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 
 #define JOURNAL_VERSION 1
 #define JOURNAL_MAX (1u << 20)
+#define INTENT "changing to " /* and a spec */
 
 static void journal_name(const char *name, const char *suffix, char out[static SPEC_NAME_MAX + 16])
 {
@@ -119,21 +122,57 @@ int journal_begin(struct context *c, struct err *e)
 	return fault_point("journal-begun", e);
 }
 
-void journal_note(struct context *c, const char *fact)
+static int append(struct context *c, const char *line)
 {
-	char file[SPEC_NAME_MAX + 16], line[32];
+	char file[SPEC_NAME_MAX + 16];
 	_cleanup_close_ int fd = -1;
-	int r;
 
 	journal_name(c->name, "journal", file);
-	(void) snprintf(line, sizeof(line), "%s\n", fact);
 	fd = sys(openat(c->manager->journal_dirfd, file,
 			O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
-	r = fd < 0 ? fd : write_all(fd, line, strlen(line));
+	return fd < 0 ? fd : write_all(fd, line, strlen(line));
+}
+
+void journal_note(struct context *c, const char *fact)
+{
+	char line[32];
+	int r;
+
+	(void) snprintf(line, sizeof(line), "%s\n", fact);
+	r = append(c, line);
 	if (r < 0) {
 		log_warning("%s: noting \"%s\" in the journal: %s", c->name, fact, strerror(-r));
 	}
 	(void) fault_point("journal-noted", NULL);
+}
+
+int journal_intend(struct context *c, const struct spec *wanted, struct err *e)
+{
+	json_t *o = spec_write_json(wanted, false);
+	_cleanup_free_ char *spec = o ? json_dumps(o, JSON_COMPACT) : NULL, *line = NULL;
+	int r;
+
+	json_decref(o);
+	if (!spec || asprintf(&line, INTENT "%s\n", spec) < 0) {
+		line = NULL;
+		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
+	}
+	r = append(c, line);
+	return r < 0 ? err_set_errno(e, r, "writing the journal") : 0;
+}
+
+/* What is true of a context in each state. */
+static const char *facts_of(enum life_state state)
+{
+	static const char *const facts[] = {
+		[LIFE_STOPPED] = "",
+		[LIFE_STARTING] = "",
+		[LIFE_RUNNING] = "started\n",
+		[LIFE_FROZEN] = "started\nfrozen\n",
+		[LIFE_STOPPING] = "started\nstopping\n",
+	};
+	static_assert(ARRAY_SIZE(facts) == LIFE_STATE_COUNT);
+	return facts[state];
 }
 
 int journal_rewrite(struct context *c, struct err *e)
@@ -143,8 +182,7 @@ int journal_rewrite(struct context *c, struct err *e)
 	int r;
 
 	journal_name(c->name, "journal", file);
-	if (!text ||
-	    asprintf(&all, "%sstarted\n%s", text, c->state == LIFE_FROZEN ? "frozen\n" : "") < 0) {
+	if (!text || asprintf(&all, "%s%s", text, facts_of(c->state)) < 0) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
 	r = file_replace_at(c->manager->journal_dirfd, file, all, strlen(all), 0600);
@@ -252,6 +290,10 @@ static void read_facts(struct journal_record *r, char *line)
 	const char *word;
 
 	while ((word = strsep(&line, "\n"))) {
+		if (strncmp(word, INTENT, strlen(INTENT)) == 0) {
+			json_decref(r->intent);
+			r->intent = json_loads(word + strlen(INTENT), 0, NULL);
+		}
 		r->started |= str_equal(word, "started");
 		r->stopping |= str_equal(word, "stopping");
 		r->frozen = str_equal(word, "frozen") || (r->frozen && !str_equal(word, "thawed"));
@@ -289,7 +331,8 @@ int journal_read(struct manager *m, const char *name, struct journal_record *ret
 void journal_record_done(struct journal_record *r)
 {
 	json_decref(r->head);
-	r->head = NULL;
+	json_decref(r->intent);
+	*r = (struct journal_record){};
 }
 
 int journal_each(struct manager *m, void (*each)(struct manager *m, const char *name))

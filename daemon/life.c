@@ -22,6 +22,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = NO(STOPPED, "it does not run"),
 		[LIFE_SIGNAL] = NO(STOPPED, "it does not run"),
 		[LIFE_ENTER] = NO(STOPPED, "it does not run"),
+		[LIFE_CHANGE] = GO(STOPPED),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_STARTING] = {
@@ -32,6 +33,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = NO(STARTING, "it is starting"),
 		[LIFE_SIGNAL] = NO(STARTING, "it is starting"),
 		[LIFE_ENTER] = NO(STARTING, "it is starting"),
+		[LIFE_CHANGE] = NO(STARTING, "it is starting"),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_RUNNING] = {
@@ -42,6 +44,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = GO(RUNNING),
 		[LIFE_SIGNAL] = GO(RUNNING),
 		[LIFE_ENTER] = GO(RUNNING),
+		[LIFE_CHANGE] = GO(RUNNING),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_FROZEN] = {
@@ -52,6 +55,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = GO(RUNNING),
 		[LIFE_SIGNAL] = GO(FROZEN),
 		[LIFE_ENTER] = NO(FROZEN, "it is frozen"),
+		[LIFE_CHANGE] = GO(FROZEN),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 	[LIFE_STOPPING] = {
@@ -63,6 +67,7 @@ static const struct life_cell table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_THAW] = NO(STOPPING, "it is stopping"),
 		[LIFE_SIGNAL] = GO(STOPPING),
 		[LIFE_ENTER] = NO(STOPPING, "it is stopping"),
+		[LIFE_CHANGE] = GO(STOPPING),
 		[LIFE_EXITED] = GO(STOPPED),
 	},
 };
@@ -88,7 +93,7 @@ const char *life_event_name(enum life_event event)
 	static const char *const names[] = {
 		[LIFE_START] = "start",	  [LIFE_STARTED] = "started", [LIFE_STOP] = "stop",
 		[LIFE_FREEZE] = "freeze", [LIFE_THAW] = "thaw",	      [LIFE_SIGNAL] = "signal",
-		[LIFE_ENTER] = "exec",	  [LIFE_EXITED] = "exited",
+		[LIFE_ENTER] = "exec",	  [LIFE_CHANGE] = "changing", [LIFE_EXITED] = "exited",
 	};
 	static_assert(sizeof(names) / sizeof(names[0]) == LIFE_EVENT_COUNT);
 	return names[event];

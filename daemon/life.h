@@ -18,6 +18,7 @@ enum life_event {
 	LIFE_THAW,
 	LIFE_SIGNAL, /* asked to send a signal */
 	LIFE_ENTER, /* asked to run something inside */
+	LIFE_CHANGE, /* asked to change keys */
 	LIFE_EXITED, /* process 1 is gone, or the start failed */
 	LIFE_EVENT_COUNT
 };

@@ -15,7 +15,7 @@ static uint64_t number(const json_t *o, const char *key)
 	return (uint64_t) json_integer_value(json_object_get(o, key));
 }
 
-static int read_spec(struct context *c, const json_t *o)
+static int read_spec(struct context *c, const json_t *o, struct spec **ret)
 {
 	struct spec_errors errors = {};
 	struct spec *s = calloc(1, sizeof(*s));
@@ -31,7 +31,7 @@ static int read_spec(struct context *c, const json_t *o)
 	}
 	spec_errors_done(&errors);
 	(void) snprintf(s->name, sizeof(s->name), "%s", c->name);
-	c->active = s;
+	*ret = s;
 	return r;
 }
 
@@ -74,6 +74,24 @@ static void record_end(struct context *c, bool started)
 	}
 }
 
+/* What was not completed did not happen: the last daemon may have died between doing something and
+ * noting it. */
+static void restore(struct context *c, const struct journal_record *record)
+{
+	struct manager *m = c->manager;
+	struct spec *wanted = NULL;
+	struct err e = {};
+
+	if (sched_slot_freeze(m->sched, c->slot, record->frozen) < 0 && record->frozen) {
+		log_warning("%s: cannot be kept frozen", c->name);
+	}
+	if (record->intent && read_spec(c, record->intent, &wanted) >= 0 &&
+	    sched_slot_change(m->sched, c->slot, wanted, c->active, &m->facts, &e) < 0) {
+		log_warning("%s: going back to the limits before a change: %s", c->name, e.text);
+	}
+	spec_freep(&wanted);
+}
+
 static int adopt(struct context *c, const struct journal_record *record)
 {
 	int r;
@@ -91,6 +109,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 			    c->ids_first);
 		c->ids_owned = false;
 	}
+	restore(c, record);
 	ending_watch_memory(c);
 	c->state = record->frozen ? LIFE_FROZEN : LIFE_RUNNING;
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
@@ -121,7 +140,7 @@ static void recover_one(struct manager *m, const char *name)
 		journal_status_remove(c); /* should the last daemon not have come so far */
 	} else if (c) {
 		read_process(c, record.head);
-		r = read_spec(c, json_object_get(record.head, "spec"));
+		r = read_spec(c, json_object_get(record.head, "spec"), &c->active);
 		if (r < 0 || !record.started || adopt(c, &record) < 0) {
 			record_end(c, record.started);
 		} else if (unwanted(&record) && manager_stop(m, c, 0, NULL, NULL, &e) < 0) {

@@ -245,7 +245,9 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 	(void) fault_point("freeze-done", NULL);
 	context_enter(c, event);
 	if (c->state != before) {
-		journal_note(c, frozen ? "frozen" : "thawed");
+		if (journal_rewrite(c, e) < 0) { /* a new daemon would undo it */
+			log_warning("%s", e->text);
+		}
 		events_add(m->events, frozen ? "frozen" : "thawed", c->name, NULL);
 	}
 	return 0;

@@ -24,7 +24,8 @@ start_all() { # PREFIX COMMAND...
 }
 start_all c sleep 100000
 ticks() { awk '{ print $14 + $15 }' "/proc/$DAEMON/stat"; }
-unscraped=$(private_kb "$DAEMON")
+anon_kb() { awk '/^RssAnon/ { print $2 }' "/proc/$DAEMON/status"; } # seats share pages with it
+unscraped=$(anon_kb)
 before=$(cpu_ns)
 api -o "$WARD_DIR/page" http://w/metrics
 echo "metrics: $count contexts, each running sleep; $(grep -vc '^#' "$WARD_DIR/page") samples, $(wc -c <"$WARD_DIR/page") bytes"
@@ -36,8 +37,8 @@ figure "  (the same by /proc/PID/stat, all the daemon does, %)" \
 	"$(awk -v t=$(($(ticks) - t)) -v n="$scrapes" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", t * 100 / hz / n }')" ''
 figure "  in OpenMetrics, % of a core" "$(scrape application/openmetrics-text)" 1
 sleep 4
-figure "daemon memory while scraped, KB more than before, a context" \
-	"$(awk -v a=$(($(private_kb "$DAEMON") - unscraped)) -v n="$count" 'BEGIN { printf "%.2f", a / n }')" '' \
+figure "memory kept for the next scrape, KB a context" \
+	"$(awk -v a=$(($(anon_kb) - unscraped)) -v n="$count" 'BEGIN { printf "%.2f", a / n }')" '' \
 	"($unscraped KB before)"
 before=$(cpu_ns)
 sleep 5

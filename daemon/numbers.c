@@ -119,9 +119,8 @@ static struct numbers *numbers_of(struct context *c)
 	return c->numbers;
 }
 
-static void read_one(struct context *c, void *arg)
+static void read_one(struct context *c, struct gathering *g)
 {
-	struct gathering *g = arg;
 	struct numbers *n = numbers_of(c);
 
 	if (!n || sched_meter_read(g->meter, c->slot, &n->use) < 0)
@@ -171,23 +170,24 @@ static void allow_looks(struct gathering *g, uint64_t since_us)
 	g->looks_max *= 2; /* rounds are not all of one length */
 }
 
-static void round_of(struct manager *m)
+/* @return whose contexts are to be read now; NULL: what is known is fresh enough. */
+static struct gathering *begin_round(struct manager *m)
 {
 	struct gathering *g = gathering_of(m);
 	uint64_t now = tally_clock_us(CLOCK_MONOTONIC), since;
 
 	if (!g)
-		return;
+		return NULL;
 	since = now - g->round_us;
 	if (g->round_us && since < FRESH_US)
-		return;
+		return NULL;
 	allow_looks(g, since);
 	g->round_us = now;
 	g->due = g->looks = 0;
 	sched_meter_round(g->meter, g->throttled);
 	g->throttled = false;
-	registry_each(m, read_one, g);
 	rest_later(m, g);
+	return g;
 }
 
 /* --- rows --- */
@@ -256,6 +256,7 @@ static void fill_row(struct context *c, const struct numbers *now, struct number
 }
 
 struct visit {
+	struct gathering *round; /* NULL: nothing is to be read */
 	void (*each)(const struct numbers_row *row, void *arg);
 	void *arg;
 };
@@ -265,6 +266,9 @@ static void visit_one(struct context *c, void *arg)
 	const struct visit *v = arg;
 	struct numbers_row row;
 
+	/* While the context is at hand: what costs is to find a thousand of them in memory. */
+	if (v->round)
+		read_one(c, v->round);
 	fill_row(c, c->id.pid && c->numbers && c->numbers->slot == c->slot ? c->numbers : NULL,
 		 &row);
 	v->each(&row, v->arg);
@@ -273,8 +277,9 @@ static void visit_one(struct context *c, void *arg)
 void numbers_each(struct manager *m, void (*each)(const struct numbers_row *row, void *arg),
 		  void *arg)
 {
-	round_of(m);
-	manager_each(m, visit_one, &(struct visit){ each, arg });
+	struct visit v = { begin_round(m), each, arg };
+
+	manager_each(m, visit_one, &v);
 }
 
 void numbers_one(struct manager *m, struct context *c,

@@ -9,12 +9,13 @@
 
 #include "sched/host.h"
 
-/** What is copied, in order; each a u64, 0 where the cgroup has no such controller. */
+/** What is copied, in order; each a u64, 0 where the cgroup has no such controller. Neighbours in
+ * the kernel that are neighbours here are copied together. */
 enum bulk_field {
 	BULK_LEVEL, /* how deep the cgroup is in its hierarchy */
-	BULK_CPU_NS,
-	BULK_USER_NS,
 	BULK_SYSTEM_NS,
+	BULK_USER_NS,
+	BULK_CPU_NS,
 	BULK_IO_SOME_NS, /* pressure: six in the order of the kernel's psi_states */
 	BULK_IO_FULL_NS,
 	BULK_MEMORY_SOME_NS,
@@ -22,9 +23,9 @@ enum bulk_field {
 	BULK_CPU_SOME_NS,
 	BULK_CPU_FULL_NS,
 	BULK_MEMORY_PAGES,
+	BULK_MEMORY_FAILS,
 	BULK_MEMORY_PEAK_PAGES,
 	BULK_MEMORY_LIMIT_PAGES,
-	BULK_MEMORY_FAILS,
 	BULK_SWAP_PAGES, /* v1: memory and swap together */
 	BULK_SWAP_FAILS,
 	BULK_MAX_EVENTS,

@@ -168,14 +168,29 @@ static void emit_read(struct program *p, int to, long to_off, unsigned bytes, in
 	emit(p, CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel);
 }
 
+/* Whether the next field lies right behind this one, there as here. */
+static bool follows(const struct bulk_layout *at, unsigned i)
+{
+	return i + 1 < BULK_FIELD_COUNT && sources[i + 1].base == sources[i].base &&
+	       sources[i].bytes == sizeof(uint64_t) && sources[i + 1].bytes == sizeof(uint64_t) &&
+	       at->field[i + 1] == at->field[i] + (long) sizeof(uint64_t);
+}
+
 static void emit_fields(const struct bulk_layout *at, enum bulk_base base, int from,
 			struct program *p)
 {
-	for (unsigned i = 0; i < BULK_FIELD_COUNT; i++)
-		if (sources[i].base == base && at->field[i] >= 0)
-			emit_read(p, R8,
-				  (long) (offsetof(struct bulk_record, of) + i * sizeof(uint64_t)),
-				  sources[i].bytes, from, at->field[i]);
+	for (unsigned i = 0; i < BULK_FIELD_COUNT; i++) {
+		long to = (long) (offsetof(struct bulk_record, of) + i * sizeof(uint64_t));
+		unsigned bytes = sources[i].bytes, first = i;
+
+		if (sources[i].base != base || at->field[i] < 0)
+			continue;
+		while (follows(at, i)) {
+			i++;
+			bytes += sources[i].bytes;
+		}
+		emit_read(p, R8, to, bytes, from, at->field[first]);
+	}
 }
 
 /* Follows the base's pointer into r9 and reads its fields, or nothing where it is NULL. */

@@ -27,6 +27,8 @@ enum value {
 	MILLIS, /* printed as ones: thousandths of a CPU */
 	SIGNED, /* an int; below 0: left out */
 	ALIVE, /* a NUMBER, left out where it is 0 */
+	QUOTA, /* a NUMBER, left out where no limit of CPU is looked at */
+	QUOTA_MICROS,
 };
 enum where { ROW, USE, DAEMON }; /* struct numbers_row, its now->use, struct numbers_daemon */
 
@@ -284,11 +286,12 @@ static const struct family families[] = {
 	{ "ward_context_cpu_system_seconds", "seconds", COUNTER, "CPU time used in the kernel.",
 	  OF_USE(cpu_system_us, MICROS) },
 	{ "ward_context_cpu_periods", "", COUNTER,
-	  "Periods in which the context's CPU limit was looked at.", OF_USE(periods, NUMBER) },
+	  "Periods in which the context's CPU limit was looked at.", OF_USE(periods, QUOTA) },
 	{ "ward_context_cpu_throttled_periods", "", COUNTER,
-	  "Periods in which the context met its CPU limit.", OF_USE(throttled_periods, NUMBER) },
+	  "Periods in which the context met its CPU limit.", OF_USE(throttled_periods, QUOTA) },
 	{ "ward_context_cpu_throttled_seconds", "seconds", COUNTER,
-	  "Time for which the CPU limit made the context wait.", OF_USE(throttled_us, MICROS) },
+	  "Time for which the CPU limit made the context wait.",
+	  OF_USE(throttled_us, QUOTA_MICROS) },
 	{ "ward_context_cpu_limit_ratio", "ratio", GAUGE, "The CPU limit; 1 is one whole CPU.",
 	  OF_ROW(promise.cpu_limit_millicpu, MILLIS) },
 	{ "ward_context_cpu_share", "", GAUGE, "The weight by which busy contexts share the CPUs.",
@@ -378,6 +381,8 @@ static uint64_t value_of(const struct family *f, const struct numbers_row *r)
 
 	if (f->where == USE && !r->now)
 		return UNITS_NONE;
+	if ((f->value == QUOTA || f->value == QUOTA_MICROS) && r->now->use.periods == 0)
+		return UNITS_NONE;
 	if (f->where == USE)
 		at = (const char *) &r->now->use + f->offset;
 	if (f->value == SIGNED)
@@ -390,7 +395,7 @@ static uint64_t value_of(const struct family *f, const struct numbers_row *r)
 
 static unsigned digits_of(const struct family *f)
 {
-	return f->value == MICROS ? 6 : f->value == MILLIS ? 3 : 0;
+	return f->value == MICROS || f->value == QUOTA_MICROS ? 6 : f->value == MILLIS ? 3 : 0;
 }
 
 static void daemon_value(const struct writer *w)

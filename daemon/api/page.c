@@ -2,6 +2,7 @@
 #include "daemon/api/page.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #define PAGE_FIRST 16384u
 
@@ -79,14 +80,27 @@ void page_decimal(struct page *p, uint64_t v, unsigned digits)
 	page_add(p, at, (size_t) (end - at));
 }
 
+static bool is_plain(char c)
+{
+	return (unsigned char) c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+}
+
 void page_quoted(struct page *p, const char *s)
 {
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			page_add(p, "\\", 1);
+	for (;; s++) {
+		size_t n = 0;
+
+		while (is_plain(s[n]))
+			n++;
+		page_add(p, s, n);
+		s += n;
+		if (!*s)
+			return;
 		if (*s == '\n')
 			page_add(p, "\\n", 2);
+		else if (*s == '"' || *s == '\\')
+			page_add(p, *s == '"' ? "\\\"" : "\\\\", 2);
 		else
-			page_add(p, (unsigned char) *s < 0x20 || *s == 0x7f ? "?" : s, 1);
+			page_add(p, "?", 1);
 	}
 }

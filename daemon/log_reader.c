@@ -180,11 +180,11 @@ static void place(struct log_reader *r)
 		r->at = next_line(r, r->at);
 	}
 	r->cut = false;
-	if (r->query.until_us && r->end < r->log->seen_end && !begins_line(r, r->end)) {
+	if (r->end != UINT64_MAX && r->end > r->at && !begins_line(r, r->end)) {
 		r->end = next_line(r, r->end);
 	}
 	if (r->query.lines != UINT64_MAX) {
-		end = r->end < r->log->seen_end ? r->end : r->log->seen_end;
+		end = r->end != UINT64_MAX ? r->end : r->log->seen_end;
 		r->at = find_last(r, r->at, end > r->at ? end : r->at, r->query.lines);
 	}
 }

@@ -317,9 +317,12 @@ static const struct {
 	{ "context]\nlog", "file:1K",
 	  "context.log: \"file:1K\" has a size out of range; allowed: file, file:SIZE (64K..1T), "
 	  "journal or none" },
-	{ "context]\nlog", "file:", "context.log: \"file:\" has a size that is none; allowed: " },
+	{ "context]\nlog", "file:",
+	  "context.log: \"file:\" has a size that is none; allowed: file, file:SIZE (64K..1T), "
+	  "journal or none" },
 	{ "context]\nlog", "journal:1M",
-	  "context.log: \"journal:1M\" is unknown; did you mean journal? allowed: " },
+	  "context.log: \"journal:1M\" is unknown; did you mean journal? allowed: file, file:SIZE "
+	  "(64K..1T), journal or none" },
 	{ "files]\nupper", "tmpfs",
 	  "files.upper: \"tmpfs\" has no size; allowed: tmpfs:SIZE or kept:SIZE, 1M..16T" },
 	{ "files]\nupper", "tmpfs:max",

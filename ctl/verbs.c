@@ -177,13 +177,12 @@ const struct verb verbs_table[] = {
 	  "  wardctl set web memory.limit=1G cpu.limit=150%" },
 	{ "reload", "[NAME...]", OPT(DRY_RUN) | OPT(JSON) | OPT(QUIET), VERB_CHANGE, verb_reload,
 	  "apply what changed in the files of contexts",
-	  "Reads the files again, all or those of the contexts named, and prints what changed: "
-	  "keys "
-	  "that may change while the context runs are applied at once, each context as one step; "
-	  "others hold with the next start. New and removed files and those with errors are named; "
-	  "a context whose file is gone or broken runs on as it is. What set --runtime changed is "
-	  "as in the file again. The exit status is 1 when a file has errors or something could "
-	  "not be applied. Nothing is written.\n\n"
+	  "Reads the files again, all or those of the contexts named, and prints what changed. "
+	  "Keys that may change while a context runs are applied at once, each context as one "
+	  "step; others hold with the next start. New and removed files and those with errors "
+	  "are named; a context whose file is gone or broken runs on as it is. What set "
+	  "--runtime changed is as in the file again. The exit status is 1 when a file has "
+	  "errors or something could not be applied. Nothing is written.\n\n"
 	  "  wardctl reload --dry-run\n"
 	  "  wardctl reload web" },
 	{ "get", "NAME [KEY]", OPT(JSON), VERB_CHANGE, verb_get, "print keys of a context",

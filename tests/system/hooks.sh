@@ -141,7 +141,7 @@ is "a hanging before-start hook fails the start" "$RC" 1
 like "as late" "$ERR" 'killed after 300ms'
 check "with all its children" retry_until 2 no_sleeps
 fresh
-TIMEOUT=300ms hooked idle before-stop=hang
+TIMEOUT=3s hooked idle before-stop=hang
 check "one with a hanging before-stop hook starts" up idle
 check "and stops all the same" ctl stop idle
 is "after it was killed" "$(trace)" "before-start after-ready before-stop after-stop"
@@ -245,12 +245,13 @@ check "a daemon that died at another time" is_state mortal running
 sleep 0.3
 is "runs no hook twice" "$(trace)" "before-start after-ready"
 pid=$(pid_of mortal)
+seq=$(ctl events --json | jq -s '.[-1].seq')
 kill_daemon
 kill -KILL "$pid"
 launch_daemon
 check "what ended without a daemon is cleaned up" retry_until 5 is_state mortal stopped
 is "by its after-stop hook" "$(trace)" "before-start after-ready after-stop"
 is "which knows how it ended" "$(input mortal.after-stop .exit.signal)" 9
-exits() { ctl events --json | jq -s '[.[] | select(.context == "mortal" and .kind == "exited")] | length'; }
+exits() { ctl events --json --after "$seq" | jq -s '[.[] | select(.context == "mortal" and .kind == "exited")] | length'; }
 is "one exit is told" "$(exits)" 1
 finish

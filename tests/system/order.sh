@@ -19,7 +19,7 @@ told() {
 }
 last_event() { ctl events --json | jq -s '.[-1].seq // 0'; }
 # before A B LIST: A stands before B
-before() { [[ " $3 " == *" $1 "*" $2 "* ]]; }
+before() { [[ " $3 " == *" $1 "* && " ${3#*"$1"} " == *" $2 "* ]]; }
 
 start_daemon
 # --- a chain, a fork, and what is named is what starts, with what it needs ---
@@ -125,9 +125,13 @@ for body in '{}' '{"all": true, "mark": "web"}' '{"contexts": []}' '{"contexts":
 	'{"all": true, "timeout_us": 5}'; do
 	is "POST /v1/start refuses $body" "$(api -o /dev/null -w '%{http_code}' -d "$body" http://w/v1/start)" 400
 done
-timeout 0.02 curl -sS --unix-socket "$SOCK" -d '{"contexts": ["app"]}' http://w/v1/start >/dev/null 2>&1
-check "what a client has begun goes on without it" retry_until 5 is_state app running
+sleeper slow after=db
+printf '[hooks]\nbefore-start = /bin/sleep 2\n' >>"$WARD_DIR/config/slow.ini"
+timeout 1 curl -sS --unix-socket "$SOCK" -d '{"contexts": ["slow"]}' http://w/v1/start >/dev/null 2>&1
+isnt "a client leaves before all is done" "$(state_of slow)" running
+check "what it has begun goes on without it" retry_until 10 is_state slow running
 ctl stop --all
+rm "$WARD_DIR/config/slow.ini"
 
 # --- many, in parallel, in order ---
 for i in 1 2 3 4 5 6 7 8; do
@@ -198,6 +202,7 @@ launch_daemon
 sleep 0.3
 is "(still not by the daemon)" "$(running)" ""
 check "start --autostart" ctl start --autostart
+retry_until 5 is_state once stopped
 is "starts them again" "$(running)" "app cache db"
 reborn
 echo "00000000-0000-0000-0000-000000000000" >"$WARD_DIR/run/autostart"

@@ -8,10 +8,9 @@ export WARD_SOCKET=$SOCK
 for ((i = 0; i < count; i++)); do
 	printf '[context]\ncommand = sleep 100000\nstop = KILL\nmark = bare\n[memory]\nlimit = 64M\n' | ini "b$i"
 	{
-		printf '[context]\ncommand = sleep 100000\nstop = KILL\nmark = service\n'
+		printf '[context]\ncommand = sleep 100000\nstop = KILL\nrestart = on-failure\nmark = service\n'
 		[ $((i % chain)) -eq 0 ] || echo "after = s$((i - 1))"
 		printf '[memory]\nlimit = 64M\n'
-		[ -z "${BENCH_KEYS:-}" ] || printf '%b' "$BENCH_KEYS"
 	} | ini "s$i"
 done
 ctl list >/dev/null # the files are read

@@ -133,6 +133,36 @@ check "what it has begun goes on without it" retry_until 10 is_state slow runnin
 ctl stop --all
 rm "$WARD_DIR/config/slow.ini"
 
+# --- an owner's many ---
+chmod 755 "$WARD_DIR"
+install -m 755 "$WARDCTL" "$WARD_DIR/wardctl"
+# as_owner ARGS...: sets OUT (both streams) and RC
+as_owner() {
+	OUT=$(setpriv --reuid=4711 --regid=4711 --clear-groups -- timeout 30 "$WARD_DIR/wardctl" --socket "$SOCK" "$@" 2>&1 </dev/null)
+	RC=$?
+}
+sleeper mine owner=4711 mark=front
+sleeper own owner=4711 after=db
+ctl start app
+seq=$(last_event)
+as_owner start mine own
+is "an owner starts several of theirs" "$RC $(running)" "0 app cache db mine own"
+is "each is told with who did it" "$(ctl events --json --after "$seq" |
+	jq -r 'select(.kind == "action" and .uid == 4711 and .context) | .context' | sort | paste -sd' ')" "mine own"
+as_owner start mine lonely
+is "with one that is not theirs nothing happens" "$RC $(state_of lonely)" "1 stopped"
+like "and they are told" "$OUT" 'uid 4711 is not an owner of "lonely"'
+as_owner start mine nobody-here
+like "one that is not there looks the same" "$OUT" 'uid 4711 is not an owner of "nobody-here"'
+as_owner start --autostart
+is "nor do they start what starts with the machine" "$RC" 1
+as_owner stop --mark front
+is "a mark means theirs of it" "$RC $(running)" "0 app cache db own"
+as_owner stop --all
+is "all means theirs" "$RC $(running)" "0 app cache db"
+ctl stop --all
+rm "$WARD_DIR"/config/{mine,own}.ini
+
 # --- many, in parallel, in order ---
 for i in 1 2 3 4 5 6 7 8; do
 	for j in 0 1 2 3; do

@@ -83,11 +83,11 @@ static void describe(const struct http_request *r, char *out, size_t size)
 		(void) snprintf(out, size, "%s %s", r->route->method, r->route->pattern);
 }
 
-/* These two are POST for the sake of their bodies. */
-static bool changes_nothing(const struct http_route *route)
+/* Some are POST for the sake of their bodies. */
+static bool changes_nothing(const struct http_request *r)
 {
-	return !strcmp(route->method, "GET") || route->handler == api_plan ||
-	       route->handler == api_check;
+	return !strcmp(r->route->method, "GET") || r->route->handler == api_plan ||
+	       r->route->handler == api_check || r->query.dry;
 }
 
 void api_concluded(struct http_request *r)
@@ -95,7 +95,7 @@ void api_concluded(struct http_request *r)
 	bool refused = r->status == 403;
 	char action[160];
 
-	if (!r->route || (!refused && (r->status >= 400 || changes_nothing(r->route))))
+	if (!r->route || (!refused && (r->status >= 400 || changes_nothing(r))))
 		return;
 	describe(r, action, sizeof(action));
 	if (refused)

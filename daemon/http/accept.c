@@ -308,7 +308,7 @@ static bool is_too_often(struct http *h, enum http_kind kind, const struct http_
 	bool first;
 	size_t count;
 
-	if (kind == HTTP_KIND_ROOT ||
+	if (kind == HTTP_KIND_ROOT || config->open ||
 	    !http_door_count(&h->door, kind, peer->uid, now_us(h), &first))
 		return false;
 	if (first) { /* those that wait in the queue already come after it */

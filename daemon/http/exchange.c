@@ -315,7 +315,9 @@ static void dispatch(struct http_request *r)
 {
 	if (r->conn)
 		http_conn_heard(r->conn);
-	if (r->route && !is_permitted(r)) {
+	if (!r->route)
+		return http_reply_error(r, r->status, &r->err, NULL);
+	if (!is_permitted(r)) {
 		r->status = 403;
 	} else if (r->too_large) {
 		(void) err_set(&r->err, -EFBIG, "reading the body: more than %zu bytes",

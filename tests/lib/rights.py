@@ -18,6 +18,8 @@ SOCKET, TREE = sys.argv[1:3]
 OWNER, OTHER, STRANGER = map(int, sys.argv[3:6])
 BODIES = {"PATCH /v1/contexts/{name}": {"cpu.share": "150"},
           "POST /v1/contexts/{name}/exec": {"command": ["true"]},
+          "POST /v1/start": {"contexts": ["mine"]},
+          "POST /v1/stop": {"contexts": ["mine"]},
           "POST /v1/contexts/{name}/kill": {"signal": "CONT"}}
 # What they leave behind suits the next.
 FIRST = ["/start", "/freeze", "/thaw"]

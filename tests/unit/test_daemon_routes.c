@@ -102,10 +102,11 @@ static void test_the_table_for_people_has_every_route(void **state)
 		struct buf named = {}, row = {};
 
 		name_parameters(api_routes[i].pattern, words, &named);
-		for (const char *p = named.data; *p; p++)
+		for (const char *p = named.data; p && *p; p++)
 			if (*p != '{' && *p != '}')
 				buf_printf(&row, "%c", *p);
-		if (!strstr(table, row.data) && !strstr(row.data, "/thaw"))
+		assert_non_null(row.data);
+		if (row.data && !strstr(table, row.data) && !strstr(row.data, "/thaw"))
 			fail_msg("docs/api.md lacks %s", row.data);
 		buf_done(&named);
 		buf_done(&row);

@@ -1,7 +1,8 @@
 /* Work to be slowed down: each kind does a fixed amount and prints its own wall time in
  * microseconds, so that how it was started does not count.
  *
- * usage: work cpu | syscall | floor | file DIR | read TREE | fork | exec | shell SCRIPT */
+ * usage: work cpu | syscall | floor | file DIR | read TREE | fork | exec | shell SCRIPT
+ *        work service: says that it is ready, where somebody listens, and sleeps */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -171,13 +174,33 @@ static void work_shell(const char *script)
 	}
 }
 
+static void work_service(const char *unused)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd;
+	(void) unused;
+	if (path) {
+		(void) snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 ||
+		    sendto(fd, "READY=1", 7, 0, (struct sockaddr *) &to, sizeof(to)) < 0) {
+			die(path);
+		}
+		close(fd);
+	}
+	for (;;) {
+		pause();
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*work)(const char *arg);
 } kinds[] = {
 	{ "cpu", work_cpu },	 { "syscall", work_syscall }, { "file", work_file },
 	{ "read", work_read },	 { "fork", work_fork },	      { "exec", work_exec },
-	{ "shell", work_shell }, { "floor", work_floor },
+	{ "shell", work_shell }, { "floor", work_floor },     { "service", work_service },
 };
 
 int main(int argc, char **argv)

@@ -220,6 +220,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 		log_reloaded(o);
 	json_decref(report);
 	log_info("read %s again", d->options.config_dir);
+	trim_start();
 	(void) sd_notify(0, "READY=1");
 	return 0;
 }
@@ -309,6 +310,7 @@ static int serve(struct daemon *d, struct err *e)
 	int r;
 
 	log_info("ready: %s, %s/control.sock", d->instance.name, d->options.run_dir);
+	trim_start();
 	(void) sd_notify(0, "READY=1");
 	r = sd_event_loop(d->loop);
 	(void) sd_notify(0, "STOPPING=1");

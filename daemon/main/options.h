@@ -42,3 +42,6 @@ void options_help(void);
 /** Runs this program again from a read-only mount of its own binary (sealed.c); returns in the
  * program so run, or where the kernel cannot do that. */
 void sealed_run(char **argv);
+
+/** Gives back the memory that only the start of the program needed (trim.c). */
+void trim_start(void);

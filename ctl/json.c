@@ -77,7 +77,8 @@ bool js_service(const json_t *o, const char *before, struct buf *out)
 	if (js_number(o, "restart_in_us", &n))
 		buf_printf(out, "%srestarts in %s", before, text_age(n, age));
 	if (js_number(o, "restarts", &n))
-		buf_printf(out, "%srestarted %llu times", before, (unsigned long long) n);
+		buf_printf(out, "%srestarted %llu time%s", before, (unsigned long long) n,
+			   n == 1 ? "" : "s");
 	if (*js_text(o, "status"))
 		buf_printf(out, "%s\"%s\"", before, js_text(o, "status"));
 	return out->len > len;

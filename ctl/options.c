@@ -55,7 +55,6 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_REPLACE] = { "replace", 0, NULL, "overwrite a context of the same name", false },
 	[OPT_NO_WAIT] = { "no-wait", 0, NULL, "return as soon as the commands run, ready or not",
 			  false },
-	[OPT_CONTEXT] = { "context", 'c', "NAME", "only of this context; may be repeated", true },
 	[OPT_KIND] = { "kind", 'k', "KIND", "only of this kind; may be repeated", true },
 	[OPT_SINCE] = { "since", 0, "TIME",
 			"begin there: 10m (ago), 10:04, \"2026-11-21 10:04\", @SECONDS", false },

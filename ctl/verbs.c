@@ -153,15 +153,15 @@ const struct verb verbs_table[] = {
 	  "With --batch it prints N tables as text.\n\n"
 	  "  wardctl top --sort memory\n"
 	  "  wardctl top -b 1 --columns name,cpu,memory" },
-	{ "events", "",
-	  OPT(FOLLOW) | OPT(AFTER) | OPT(SINCE) | OPT(LINES) | OPT(CONTEXT) | OPT(KIND) | OPT(JSON),
-	  VERB_LOOK, verb_events, "print what happened",
+	{ "events", "[NAME...]",
+	  OPT(FOLLOW) | OPT(AFTER) | OPT(SINCE) | OPT(LINES) | OPT(KIND) | OPT(JSON), VERB_LOOK,
+	  verb_events, "print what happened, to all or to the named contexts",
 	  "Events are numbered, and kept on disk within a bound (wardd --history): --after resumes "
 	  "where one stopped reading, also over restarts of the daemon. Numbers are never used "
 	  "twice; those that are no longer kept are told as \"lost\". With --json each event is a "
 	  "JSON object on a line of its own.\n\n"
 	  "  wardctl events -f -n 10\n"
-	  "  wardctl events -c web -k exited -k oom --since 1h" },
+	  "  wardctl events web -k exited -k oom --since 1h" },
 	{ "why", "NAME", OPT(JSON), VERB_LOOK, verb_why, "explain the state of a context",
 	  "What it is doing and since when, how it ended the last time and why, what it waits for, "
 	  "what of its file is not in force, where it is held back (CPU quota, pressure, limits "

@@ -28,20 +28,44 @@ static int put(struct follower *f, const struct buf *text)
 	return f->failed ? -EIO : 0;
 }
 
+/* A number with its unit at the end of its key: "for_us", "limit_bytes". @return whether it was. */
+static bool add_amount(struct buf *b, const char *key, const json_t *value)
+{
+	uint64_t n = (uint64_t) json_integer_value(value);
+	const char *unit = strrchr(key, '_');
+	char text[UNITS_TEXT_MAX + TEXT_AGE_MAX]; /* either */
+
+	if (!unit || !json_is_integer(value))
+		return false;
+	if (!strcmp(unit, "_us"))
+		text_age(n, text);
+	else if (!strcmp(unit, "_bytes"))
+		units_print_human(n, text);
+	else
+		return false;
+	buf_printf(b, " %.*s=%s", (int) (unit - key), key, text);
+	return true;
+}
+
 static void add_detail(struct buf *b, const char *key, const json_t *value)
 {
+	/* the head of the line, and what tells one life from another to programs */
+	static const char *const elsewhere[] = { "seq", "time", "kind", "context", "start" };
 	char *text;
 
-	if (!strcmp(key, "seq") || !strcmp(key, "time") || !strcmp(key, "kind") ||
-	    !strcmp(key, "context"))
-		return;
-	if (json_is_string(value)) {
+	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
+		if (!strcmp(key, elsewhere[i]))
+			return;
+	if (!strcmp(key, "exit")) {
+		buf_puts(b, " with ");
+		js_exit(value, b);
+	} else if (json_is_string(value)) {
 		buf_printf(b, " %s=%s", key, json_string_value(value));
-		return;
+	} else if (!add_amount(b, key, value)) {
+		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		buf_printf(b, " %s=%s", key, text ? text : "?");
+		free(text);
 	}
-	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	buf_printf(b, " %s=%s", key, text ? text : "?");
-	free(text);
 }
 
 void look_event_text(struct buf *b, const json_t *o)
@@ -121,8 +145,7 @@ static int take_events(void *arg, const char *data, size_t len)
 
 static int follow(const struct ctl *c, const char *path, const char *name, http_sink sink)
 {
-	struct follower f = { .c = c,
-			      .json = args_has(&c->args, OPT_JSON) };
+	struct follower f = { .c = c, .json = args_has(&c->args, OPT_JSON) };
 	struct client client = CLIENT_INIT;
 	struct buf refusal = { 0 };
 	struct err e = { 0 };
@@ -166,24 +189,33 @@ static void query_follow(const struct ctl *c, struct buf *query)
 		buf_printf(query, "%sfollow=1", query->len ? "&" : "?");
 }
 
-/* Words of an option that repeats, each checked. @return 0 or -EINVAL, told. */
-static int query_words(const struct ctl *c, enum opt opt, const char *key, struct buf *query)
+static int query_names(const struct ctl *c, struct buf *query)
+{
+	for (size_t i = 0; i < c->args.operand_count; i++) {
+		const char *name = c->args.operands[i];
+		struct err e = { 0 };
+
+		if (ctl_check_name(name, &e) < 0) {
+			ctl_error(c, name, &e);
+			return -EINVAL;
+		}
+		buf_printf(query, "%scontext=%s", query->len ? "&" : "?", name);
+	}
+	return 0;
+}
+
+static int query_kinds(const struct ctl *c, struct buf *query)
 {
 	for (size_t i = 0; i < c->args.all_count; i++) {
 		const char *word = c->args.all[i].value;
-		struct err e = { 0 };
 
-		if (c->args.all[i].opt != opt)
+		if (c->args.all[i].opt != OPT_KIND)
 			continue;
-		if (opt == OPT_CONTEXT && ctl_check_name(word, &e) < 0) {
-			ctl_error(c, word, &e);
-			return -EINVAL;
-		}
-		if (opt == OPT_KIND && (!*word || word[strspn(word, KIND_LETTERS)])) {
+		if (!*word || word[strspn(word, KIND_LETTERS)]) {
 			ctl_usage(c, "--kind \"%.64s\" is no kind of event", word);
 			return -EINVAL;
 		}
-		buf_printf(query, "%s%s=%s", query->len ? "&" : "?", key, word);
+		buf_printf(query, "%skind=%s", query->len ? "&" : "?", word);
 	}
 	return 0;
 }
@@ -214,8 +246,7 @@ int verb_events(const struct ctl *c)
 
 	if (query_number(c, OPT_AFTER, "after", &query) == 0 &&
 	    query_number(c, OPT_LINES, "last", &query) == 0 && query_since(c, &query) == 0 &&
-	    query_words(c, OPT_CONTEXT, "context", &query) == 0 &&
-	    query_words(c, OPT_KIND, "kind", &query) == 0) {
+	    query_names(c, &query) == 0 && query_kinds(c, &query) == 0) {
 		query_follow(c, &query);
 		r = snprintf(path, sizeof(path), "/v1/events%s", query.data ? query.data : "");
 		if (r < (int) sizeof(path))

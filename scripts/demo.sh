@@ -74,9 +74,8 @@ until_ok wardctl list
 cgroups="/sys/fs/cgroup/*/ward/$(sed -n 's/.*ready: \([^,]*\),.*/\1/p' "$demo/log")"
 show wardctl version
 
-say "Two contexts from their files (configs/web.ini, configs/batch.ini)"
+say "Two contexts from their files (configs/web.ini, configs/batch.ini): web is up when it answers"
 show wardctl start web batch
-until_ok wardctl exec web -- python3 -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:8080/")'
 show wardctl list
 
 say "The web server answers inside; its network is its own, so the host cannot reach it"
@@ -100,6 +99,12 @@ show wardctl set batch cpu.limit=20% --runtime
 sleep 1
 show wardctl stats
 show wardctl logs batch -n 2
+
+say "A service that dies is started again (restart = on-failure), and Ward says why"
+wardctl exec web -- sh -c 'kill -KILL 2' </dev/null
+until_ok sh -c 'wardctl status web | grep -q "running.*restarted 1 time"'
+show wardctl why web
+show wardctl events web -n 4
 
 say "The daemon may die; the contexts do not"
 kill -KILL "$daemon"

@@ -20,25 +20,25 @@ kinds() { events "$@" | jq -r .kind | paste -sd' '; }
 # --- what is told ---
 check "a context starts" ctl start web
 seq=$(ctl freeze web --json | jq '.[0].seq')
-is "the reply to something done says where events stand" "$(events -c web -k frozen | jq .seq)" "$seq"
+is "the reply to something done says where events stand" "$(events web -k frozen | jq .seq)" "$seq"
 ctl thaw web
 ctl stop web
-is "a life is told in order" "$(kinds -c web)" "started ready frozen thawed stopping exited"
+is "a life is told in order" "$(kinds web)" "started ready frozen thawed stopping exited"
 is "numbers rise by one" "$(ctl events --json | jq -s '[range(length - 1) as $i | .[$i + 1].seq - .[$i].seq] | unique')" \
 	"$(printf '[\n  1\n]')"
-is "an end names its start" "$(events -c web -k started | jq .start)" "$(events -c web -k exited | jq .start)"
+is "an end names its start" "$(events web -k started | jq .start)" "$(events web -k exited | jq .start)"
 like "for people it is a line" "$(ctl events -n 1 -k exited)" '^[0-9]+ [0-9-]{10} [0-9:]{8} exited web exit='
 
 # --- which of them ---
 ctl run -- true
 ctl run --name other -- true
 is "--kind and --context choose, several of each" \
-	"$(events -k exited -k frozen -c web -c other | jq -r '.kind + "-" + .context' | paste -sd' ')" \
+	"$(events -k exited -k frozen web other | jq -r '.kind + "-" + .context' | paste -sd' ')" \
 	"frozen-web exited-web exited-other"
-is "-n gives the last that match" "$(events -n 2 -c web -k stopping -k exited -k frozen | jq -r .kind | paste -sd' ')" "stopping exited"
-is "--after begins behind a number" "$(events --after "$seq" -c web | jq -r .kind | head -n 1)" thawed
+is "-n gives the last that match" "$(events -n 2 web -k stopping -k exited -k frozen | jq -r .kind | paste -sd' ')" "stopping exited"
+is "--after begins behind a number" "$(events --after "$seq" web | jq -r .kind | head -n 1)" thawed
 is "--since: what is older is left out" "$(events --since "@$(($(date +%s) + 100))")" ""
-is "--since: what is younger is there" "$(kinds -c web --since 1h)" "started ready frozen thawed stopping exited"
+is "--since: what is younger is there" "$(kinds web --since 1h)" "started ready frozen thawed stopping exited"
 refuse "a time that is none is refused" ctl events --since soon
 refuse "a kind that cannot be one is refused" ctl events --kind 'a b'
 like "by curl: a parameter that is not allowed is refused" "$(api 'http://w/v1/events?kind=A')" EINVAL
@@ -99,7 +99,7 @@ like "and says how it ended" "$(cat "$WARD_DIR/waited")" '^web: stopped, ended w
 run_ctl run --name eater --set memory.limit=32M --set memory.swap=0 -- tail /dev/zero
 is "one that runs out of memory ends by KILL" "$RC" 137
 is "that is told before its end, with the limit" \
-	"$(events -c eater | jq -r '"\(.kind)-\(.limit_bytes // "")"' | paste -sd' ')" "started- oom-33554432 exited-"
+	"$(events eater | jq -r '"\(.kind)-\(.limit_bytes // "")"' | paste -sd' ')" "started- oom-33554432 exited-"
 
 # --- over deaths ---
 ctl start web

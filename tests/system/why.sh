@@ -59,7 +59,7 @@ run_ctl why plain
 like "also to people" "$OUT" 'process.limit: it was started with "[0-9]+", the kernel has "77"'
 
 # --- held back ---
-is_throttled() { ctl events --json -c hot -k throttled | grep -q throttled_us; }
+is_throttled() { ctl events --json hot -k throttled | grep -q throttled_us; }
 check "a context at its CPU limit is told as throttled" retry_until 15 is_throttled
 is "why says that it is, since when, and the limit" "$(why hot '[.throttle.limit, .throttle.since_us > 0]')" '["10%",true]'
 run_ctl why hot
@@ -95,9 +95,9 @@ ctl start again
 waits_again() { why again .waits_for | grep -q 'its restart, in'; }
 check "one that will be restarted says when" retry_until 5 waits_again
 is "and how often it was" "$(why again .restarts)" 1
-unthrottled() { ctl events --json -c hot -k unthrottled | grep -q for_us; }
+unthrottled() { ctl events --json hot -k unthrottled | grep -q for_us; }
 check "when the quota holds it back no more, that is told" retry_until 40 unthrottled
-is "once each" "$(ctl events --json -c hot -k throttled -k unthrottled | jq -r .kind | paste -sd' ')" "throttled unthrottled"
+is "once each" "$(ctl events --json hot -k throttled -k unthrottled | jq -r .kind | paste -sd' ')" "throttled unthrottled"
 
 # --- ends ---
 ini eater <<-END

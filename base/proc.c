@@ -83,8 +83,11 @@ int proc_reopen(const struct proc_id *id)
 
 void proc_default_signals(void)
 {
-	struct sigaction usual = { .sa_handler = SIG_DFL };
+	/* The kernel's own struct, which begins with the handler, in a form that all machines have
+	 * room for. By the call itself: libc leaves out two signals that it calls its own, and
+	 * whoever started us may have ignored them. */
+	static const unsigned long usual[8];
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void) sigaction(sig, &usual, NULL); /* not for KILL, STOP and libc's own two */
+	for (long sig = 1; sig < NSIG; sig++) /* KILL and STOP are refused */
+		(void) syscall(SYS_rt_sigaction, sig, usual, NULL, (size_t) (NSIG - 1) / 8);
 }

@@ -121,6 +121,7 @@ static void sweep(void **state)
 	keeper = spawn(kept, sleeper, NULL);
 	(void) spawn(frozen, sleeper, NULL);
 	(void) spawn(running, forker, NULL);
+	assert_true(until(is_entered, kept));
 	assert_true(until(is_entered, frozen));
 	assert_int_equal(sched_slot_freeze(host, frozen, true), 0);
 	if (sched_host_sweep(host, keep_one, &kept, &e) < 0)

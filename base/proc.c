@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -90,4 +91,17 @@ void proc_default_signals(void)
 
 	for (long sig = 1; sig < NSIG; sig++) /* KILL and STOP are refused */
 		(void) syscall(SYS_rt_sigaction, sig, usual, NULL, (size_t) (NSIG - 1) / 8);
+}
+
+int proc_default_priority(void)
+{
+	char text[16] = "";
+	_cleanup_close_ int fd = sys(open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
+	int r = fd;
+
+	if (r >= 0 && read(fd, text, sizeof(text) - 1) > 0 && text[0] == '-')
+		r = sys((int) write(fd, "0", 1));
+	if (r >= 0 && getpriority(PRIO_PROCESS, 0) < 0)
+		r = sys(setpriority(PRIO_PROCESS, 0, 0));
+	return r < 0 ? r : 0;
 }

@@ -28,3 +28,6 @@ int proc_reopen(const struct proc_id *id);
  * daemon ignores (SIGPIPE; SIGINT when a script started it with "&"), and so does an
  * exec; a command must start with every signal at its default (execve(2)). */
 void proc_default_signals(void);
+/** Takes back what an admin may have given the daemon itself: a nice value below 0 and protection
+ * from the kernel's OOM killer (proc_pid_oom_score_adj(5)). @return 0 or -errno. */
+[[nodiscard]] int proc_default_priority(void);

@@ -97,6 +97,10 @@ static int exec_child_prepare(const struct exec_child *c)
 		return err_set_errno(e, r, "guarding a new process");
 	}
 	proc_default_signals();
+	r = proc_default_priority();
+	if (r < 0) {
+		return err_set_errno(e, r, "giving a new process the usual priority");
+	}
 	if (enter->enter) {
 		r = enter->enter(enter->arg);
 		if (r < 0) {

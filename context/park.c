@@ -142,6 +142,10 @@ static int park(struct seat_child *c)
 		return err_set_errno(e, r, "guarding a seat");
 	}
 	proc_default_signals();
+	r = proc_default_priority();
+	if (r < 0) {
+		return err_set_errno(e, r, "giving a seat the usual priority");
+	}
 	if (c->namespaces & CONTEXT_NS_TIME) {
 		/* Now, as the file will belong to somebody else once we are not dumpable and not
 		 * the host's root. */

@@ -118,13 +118,15 @@ int journal_begin(struct context *c, struct err *e)
 	if (!text) {
 		return err_set(e, -ENOMEM, "%s: writing the journal: out of memory", c->name);
 	}
-	if (hooks_finished(c, HOOK_BEFORE_START)) { /* never torn: what it did must be undone */
-		r = file_replace_at(c->manager->journal_dirfd, file, text, strlen(text), 0600);
-	} else {
-		fd = sys(openat(c->manager->journal_dirfd, file,
-				O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-		r = fd < 0 ? fd : write_all(fd, text, strlen(text));
-	}
+	/* Never torn where there is something to lose: the last end, what a hook did. */
+	fd = hooks_finished(c, HOOK_BEFORE_START)
+		     ? -EEXIST
+		     : sys(openat(c->manager->journal_dirfd, file,
+				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+	r = fd == -EEXIST ? file_replace_at(c->manager->journal_dirfd, file, text, strlen(text),
+					    0600)
+	    : fd < 0	  ? fd
+			  : write_all(fd, text, strlen(text));
 	if (r < 0) {
 		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
 				     c->manager->run_dir, file);

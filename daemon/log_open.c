@@ -127,6 +127,7 @@ int log_open_stdio(struct context *c, const struct spec *spec, struct context_st
 	}
 	if (spec->context.log == SPEC_LOG_FILE) {
 		logs_mark(c, LOG_MARK_START, 0);
+		logs_make_room(c);
 	}
 	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
 	return 0;

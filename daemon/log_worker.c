@@ -195,3 +195,12 @@ int log_worker_order(struct log_worker *w, const struct log_order *order, int fd
 
 	return r < 0 ? r : fd_send(w->sock, order, sizeof(*order), fds, lock >= 0 ? 2 : 1);
 }
+
+void log_worker_wait(struct log_worker *w, int timeout_ms)
+{
+	struct pollfd p = { .fd = w->sock, .events = POLLIN };
+
+	if (w->sock >= 0 && poll(&p, 1, timeout_ms) > 0) {
+		(void) on_answer(w->source, w->sock, EPOLLIN, w);
+	}
+}

@@ -42,3 +42,5 @@ void log_worker_free(struct log_worker *w);
  * it is done, or -1. Both stay the caller's. @return 0, or -errno: nothing was ordered. */
 [[nodiscard]] int log_worker_order(struct log_worker *w, const struct log_order *order, int fd,
 				   int lock);
+/** Waits for the next answers, at most `timeout_ms`, and has them heard. */
+void log_worker_wait(struct log_worker *w, int timeout_ms);

@@ -36,6 +36,8 @@
 #define LOOK_AFTER_US (20ull * 1000) /* how long growth goes unseen */
 #define FOLLOWED_AFTER_US (2ull * 1000) /* the same while somebody follows */
 #define READS_MAX 16 /* of events, in one look */
+#define ROOM_MS 1000 /* a start waits for an order at most, where there would be no room */
+#define ROOM_ORDERS 3 /* to punch, to cut off, once more */
 
 struct logs {
 	int inotify, index_dirfd;
@@ -382,6 +384,16 @@ void logs_mark(struct context *c, enum log_mark_kind kind, uint32_t value)
 	l->marks++;
 	log_readers_wake(l);
 	log_unref(l);
+}
+
+void logs_make_room(const struct context *c)
+{
+	const struct log *l = c->log;
+
+	for (int i = 0;
+	     l && l->order_id && l->seen_end - l->base > SIZE_CRITICAL && i < ROOM_ORDERS; i++) {
+		log_worker_wait(c->manager->logs->worker, ROOM_MS);
+	}
 }
 
 void logs_remove(struct manager *m, const char *name)

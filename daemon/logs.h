@@ -47,6 +47,9 @@ LIST_HEAD(log_list, log);
 void logs_close(struct manager *m);
 /** Notes that a run begins or has ended. @value log_exit(). */
 void logs_mark(struct context *c, enum log_mark_kind kind, uint32_t value);
+/** Waits until a file that is near its file system's end, where nobody could write another line, is
+ * shorter: only ever where somebody else made it so long. */
+void logs_make_room(const struct context *c);
 /** Removes the log and the index of a name: no context of that name runs. */
 void logs_remove(struct manager *m, const char *name);
 /** The context goes: readers keep what they have. */

@@ -120,7 +120,7 @@ check "events: the numbers have no gap and no double" \
 alone=$(jq -r 'select(.kind == "started" or .kind == "exited") | "\(.context) \(.kind) \(.seq)"' \
 	"$WARD_DIR/events" | awk '{ if (last[$1] == $2 || (last[$1] == "" && $2 == "exited")) print; last[$1] = $2 }')
 is "each start has one end, and each end a start" "$alone" ""
-[ -z "$alone" ] || note "$(grep -h "\"context\":\"${alone%% *}\"" "$WARD_DIR/events")"
+[ -z "$alone" ] || note "$(jq -c --arg n "${alone%% *}" 'select(.context == $n)' "$WARD_DIR/events")"
 is "no end of a job has another status" "$(jq -r 'select(.kind == "exited" and (.context | startswith("job"))) |
 	"\(.context[3:] | tonumber + 10) \(.exit.status)"' "$WARD_DIR/events" | awk '$1 != $2')" ""
 for n in $(seq $CLIENTS); do

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,11 +67,37 @@ static void test_a_child_ignores_nothing(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* To be spared by the OOM killer takes CAP_SYS_RESOURCE, which not every host gives to root.
+ * @return exit status */
+static int child_of_a_favoured_parent(void)
+{
+	_cleanup_free_ char *score = NULL;
+
+	(void) file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-500");
+	if (setpriority(PRIO_PROCESS, 0, -5) < 0 || proc_default_priority() < 0 ||
+	    file_read_at(AT_FDCWD, "/proc/self/oom_score_adj", 16, &score, NULL) < 0)
+		return 1;
+	return getpriority(PRIO_PROCESS, 0) == 0 && !strcmp(score, "0\n") ? 0 : 2;
+}
+
+static void test_a_child_is_not_favoured(void **state)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	(void) state;
+	if (pid == 0)
+		_exit(child_of_a_favoured_parent());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_process_is_not_mistaken_for_another),
 		cmocka_unit_test(test_a_child_ignores_nothing),
+		cmocka_unit_test(test_a_child_is_not_favoured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

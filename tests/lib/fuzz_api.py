@@ -151,8 +151,8 @@ def request():
     if "requestBody" in operation or R.random() < 0.05:
         content = resolve(operation.get("requestBody", {})).get("content", {})
         schema = content.get("application/json", {}).get("schema", {})
-        content = spec() if R.random() < 0.5 and path.startswith(
-            ("/v1/contexts?", "/v1/run", "/v1/plan", "/v1/check")) or path == "/v1/contexts" else body_for(schema)
+        takes_spec = re.match(r"/v1/(contexts|run|plan|check)(\?|$)", path)
+        content = spec() if takes_spec and R.random() < 0.6 else body_for(schema)
         data = json.dumps(content).encode("utf-8", "surrogatepass")
         if R.random() < 0.2:
             data = mangle(data)

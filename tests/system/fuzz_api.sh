@@ -2,12 +2,11 @@
 # Noise on the socket of a live daemon, sanitizers and all, while contexts run: FUZZ_SECONDS=300 for
 # more of it, FUZZ_SEED=N for the same again.
 # timeout: 1000
-BUILD_SAN=$(cd "$(dirname "$0")/../.." && pwd)/build/san
-WARDD=$BUILD_SAN/wardd
 . "$(dirname "$0")/../lib/harness.sh"
+WARDD=$BUILD/san/wardd
 /usr/bin/python3 -c 'import yaml' 2>/dev/null || skip_all "needs python3-yaml"
 seed=${FUZZ_SEED:-$RANDOM$RANDOM}
-start_daemon --init "$ROOT/build/ward-init"
+start_daemon --init "$BUILD/ward-init"
 ini box <<-END
 	[context]
 	command = sleep 1000

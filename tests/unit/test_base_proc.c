@@ -41,7 +41,8 @@ static void test_a_process_is_not_mistaken_for_another(void **state)
 	fd_close(fd);
 }
 
-/* Ignores everything, libc's own two signals too, and looks what is left of it. @return exit status */
+/* Ignores everything, libc's own two signals too, and looks what is left of it.
+ * @return exit status */
 static int child_of_a_deaf_parent(void)
 {
 	_cleanup_free_ char *text = NULL;

@@ -92,10 +92,65 @@ static void free_node(void *node)
 	context_free(node);
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* A file that is wrong and declares nobody yet: it is told once, and again when it changes. */
+struct complaint {
+	SLIST_ENTRY(complaint) link;
+	struct timespec mtime;
+	char file[];
+};
+
+static bool is_told(struct manager *m, const char *file, const struct timespec *mtime)
+{
+	const struct complaint *k;
+
+	SLIST_FOREACH (k, &m->complaints, link) {
+		if (str_equal(k->file, file)) {
+			return same_time(&k->mtime, mtime);
+		}
+	}
+	return false;
+}
+
+static void complaint_drop(struct manager *m, const char *file)
+{
+	struct complaint *k;
+
+	SLIST_FOREACH (k, &m->complaints, link) {
+		if (str_equal(k->file, file)) {
+			SLIST_REMOVE(&m->complaints, k, complaint, link);
+			free(k);
+			return;
+		}
+	}
+}
+
+static void note_told(struct manager *m, const char *file, const struct timespec *mtime)
+{
+	struct complaint *k = malloc(sizeof(*k) + strlen(file) + 1);
+
+	complaint_drop(m, file);
+	if (k) {
+		k->mtime = *mtime;
+		strcpy(k->file, file);
+		SLIST_INSERT_HEAD(&m->complaints, k, link);
+	}
+}
+
 void registry_done(struct manager *m)
 {
+	struct complaint *k;
+
 	tdestroy(m->by_name, free_node);
 	m->by_name = NULL;
+	while ((k = SLIST_FIRST(&m->complaints))) {
+		SLIST_REMOVE_HEAD(&m->complaints, link);
+		free(k);
+	}
 }
 
 void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1])
@@ -103,11 +158,6 @@ void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1])
 	do {
 		(void) snprintf(out, SPEC_NAME_MAX + 1, "run-%u", ++m->next_run);
 	} while (registry_lookup(m, out));
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 int registry_read(struct manager *m, const char *name, const struct spec **ret,
@@ -172,6 +222,7 @@ static struct context *refresh(struct manager *m, const char *name)
 
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
 	if (fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) {
+		complaint_drop(m, file);
 		if (c && c->declared) {
 			spec_freep(&c->declared);
 			c->declared_mtime = (struct timespec){};
@@ -182,7 +233,7 @@ static struct context *refresh(struct manager *m, const char *name)
 		}
 		return c;
 	}
-	if (c && same_time(&c->declared_mtime, &st.st_mtim)) {
+	if (c ? same_time(&c->declared_mtime, &st.st_mtim) : is_told(m, file, &st.st_mtim)) {
 		return c;
 	}
 	r = registry_read(m, name, &s, &errors);
@@ -192,9 +243,13 @@ static struct context *refresh(struct manager *m, const char *name)
 		c->declared_mtime = st.st_mtim;
 		c->broken = r < 0;
 	}
+	if (r < 0 && !c) {
+		note_told(m, file, &st.st_mtim);
+	}
 	if (r < 0) {
 		return c;
 	}
+	complaint_drop(m, file);
 	if (!c) {
 		c = registry_add(m, name);
 	}
@@ -226,6 +281,7 @@ void registry_read_config(struct manager *m)
 {
 	int fd = openat(m->config_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct timespec never = {}; /* a name does not become a better one */
 	const struct dirent *d;
 
 	if (!dir) {
@@ -242,9 +298,12 @@ void registry_read_config(struct manager *m)
 		}
 		(void) snprintf(name, sizeof(name), "%.*s", (int) (len - 4), d->d_name);
 		if (!spec_name_valid(name)) {
-			log_warning("%s/%s: \"%s\" is not a context's name; allowed: "
-				    "[a-z0-9][a-z0-9._-]{0,62}",
-				    m->config_dir, d->d_name, name);
+			if (!is_told(m, d->d_name, &never)) {
+				log_warning("%s/%s: \"%s\" is not a context's name; allowed: "
+					    "[a-z0-9][a-z0-9._-]{0,62}",
+					    m->config_dir, d->d_name, name);
+				note_told(m, d->d_name, &never);
+			}
 			continue;
 		}
 		(void) refresh(m, name);

@@ -129,6 +129,15 @@ is "a profile that is not there is refused" "$RC" 125
 like "and named" "$ERR" '/no/such/profile'
 run_ctl run --set files.upper=tmpfs:1 -- true
 note "an upper of one byte: status $RC $ERR"
+printf '[cpu]\nshare = 0\n' | ini wrong
+printf '[context]\ncommand = true\n' >"$WARD_DIR/config/Not A Name.ini"
+for _ in 1 2 3; do ctl list >/dev/null; refuse "a wrong file is not started" ctl start wrong; done
+is "and told in the log once" "$(grep -c 'wrong.ini.*cpu.share' "$WARD_DIR/log")" 1
+is "as is a name that is none" "$(grep -c 'Not A Name' "$WARD_DIR/log")" 1
+printf '[cpu]\nshare = -1\n' | ini wrong
+refuse "a wrong file is not started, however changed" ctl start wrong
+is "and again when it changes" "$(grep -c 'wrong.ini.*cpu.share' "$WARD_DIR/log")" 2
+rm "$WARD_DIR/config/wrong.ini" "$WARD_DIR/config/Not A Name.ini"
 is "after all refusals nothing runs" \
 	"$(ctl list --json | jq -r '[.[] | select(.state != "stopped")] | length')" 0
 before=$(our_cgroups | wc -l)

@@ -131,12 +131,13 @@ static void complaint_drop(struct manager *m, const char *file)
 
 static void note_told(struct manager *m, const char *file, const struct timespec *mtime)
 {
-	struct complaint *k = malloc(sizeof(*k) + strlen(file) + 1);
+	size_t size = strlen(file) + 1;
+	struct complaint *k = malloc(sizeof(*k) + size);
 
 	complaint_drop(m, file);
 	if (k) {
 		k->mtime = *mtime;
-		strcpy(k->file, file);
+		memcpy(k->file, file, size);
 		SLIST_INSERT_HEAD(&m->complaints, k, link);
 	}
 }

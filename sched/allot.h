@@ -1,0 +1,64 @@
+/* Who is entitled to what: pure arithmetic over one resource that many claim. No kernel, no clock.
+ *
+ * A resource is made of places that a claim may be confined to: a CPU of a cpuset. A disk or a link
+ * is one place. Amounts are integers in a unit of the caller's; for CPU it is a millionth of a CPU
+ * (ALLOT_CPU), so an amount of 1,000,000 is 1,000 tokens of one millisecond in a second. For disk
+ * and link it is bytes a second.
+ *
+ * The rule. First everyone gets the lesser of reserve, demand and limit. What is then left, unused
+ * reserves included, goes to those that want more in proportion to their shares, up to their
+ * demand and limit; within what their places can carry, a claim has a smaller multiple of its share
+ * than another only where giving it more would take from nobody who has a larger one (weighted
+ * max-min). The result is exact but for being rounded down to a whole unit in each claim, does not
+ * depend on any order, and equal claims get equal amounts. All sums are checked or bounded: within
+ * the maxima below nothing can overflow. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ALLOT_CPU UINT64_C(1000000) /* one CPU */
+#define ALLOT_AMOUNT_MAX ((UINT64_C(1) << 44) - 1) /* of a claim, and of a whole resource */
+#define ALLOT_SHARE_MAX ((1u << 20) - 1)
+#define ALLOT_CLAIMS_MAX (1u << 20)
+#define ALLOT_PLACES_MAX 8192u
+#define ALLOT_SETS_MAX 1024u
+#define ALLOT_HUNGRY UINT64_MAX /* a demand without end; also a limit: none */
+
+/** The places of a resource and the distinct sets of them that claims are confined to. It keeps
+ * the room to calculate in, so nothing is allocated per call; not for two threads at once. */
+struct allot_pool;
+
+/** @capacity of each place. Set 0 is there: all places.
+ * @return 0, -ERANGE beyond the maxima (or no place), -ENOMEM. */
+[[nodiscard]] int allot_pool_new(const uint64_t *capacity, unsigned places,
+				 struct allot_pool **ret);
+void allot_pool_free(struct allot_pool *p);
+/**
+ * The number of a set of places, new or known. Sets stay for the pool's life: whoever sees cpusets
+ * come and go makes a new pool now and then.
+ * @mask bit n % 64 of word n / 64 is place n; bits beyond the last place do not count.
+ * @return 0, -EINVAL for an empty set, -E2BIG, -ENOMEM.
+ */
+[[nodiscard]] int allot_pool_add(struct allot_pool *p, const uint64_t *mask, unsigned *ret_set);
+/** How many sets there are. */
+unsigned allot_pool_sets(const struct allot_pool *p);
+
+/** What somebody, a context or the host itself, wants of a resource and was promised of it. */
+struct allot_claim {
+	uint64_t reserve; /* promised whenever wanted; at most ALLOT_AMOUNT_MAX */
+	uint64_t limit; /* never more; ALLOT_HUNGRY: none */
+	uint64_t demand; /* what it would use if it could; 0: idle, which costs nothing */
+	uint32_t share; /* of what is left; 0: nothing of that */
+	unsigned set; /* of allot_pool_add() */
+};
+
+/**
+ * What each claim is entitled to. Idle ones need not be named: they change nothing. Reserves that
+ * do not fit (a CPU went away) shrink in proportion where they do not.
+ * @ret one amount a claim. @return 0, -EINVAL for an unknown set, -ERANGE beyond the maxima,
+ * -ENOMEM (only when there are more claims or sets than ever before).
+ */
+[[nodiscard]] int allot(struct allot_pool *p, const struct allot_claim *claims, size_t count,
+			uint64_t *ret);

@@ -62,3 +62,30 @@ struct allot_claim {
  */
 [[nodiscard]] int allot(struct allot_pool *p, const struct allot_claim *claims, size_t count,
 			uint64_t *ret);
+
+/* --- admission: which reserves can be promised at all --- */
+
+/** Why reserves do not fit: some claims can use nothing but `places` places, and hold more. */
+struct allot_refusal {
+	uint64_t reserved; /* by the claims that allot_refused_claim() names */
+	uint64_t available; /* of the places that allot_refused_place() names */
+	unsigned places;
+};
+/**
+ * Whether all reserves (of idle claims, too) can be had at once: for every set of places, what is
+ * confined to it fits into it. Exact, by a maximal flow.
+ * @keep_ppm millionths of every place that nobody may reserve: the host's.
+ * @return 0; -ENOSPC with the smallest set of places that is overcommitted in *ret; -EINVAL,
+ * -ERANGE, -ENOMEM as above.
+ */
+[[nodiscard]] int allot_admit(struct allot_pool *p, const struct allot_claim *claims, size_t count,
+			      uint32_t keep_ppm, struct allot_refusal *ret);
+/** After a refusal, until the pool is used again: whether the claims of a set are among those that
+ * hold what is short. */
+bool allot_refused_set(const struct allot_pool *p, unsigned set);
+/** The same of a place: whether it is one of those that are short. */
+bool allot_refused_place(const struct allot_pool *p, unsigned place);
+/** The most that one more claim, confined to `set`, could reserve beside these: 0 where these do
+ * not fit already. @return as above. */
+[[nodiscard]] int allot_admissible(struct allot_pool *p, const struct allot_claim *claims,
+				   size_t count, uint32_t keep_ppm, unsigned set, uint64_t *ret);

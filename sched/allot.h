@@ -89,3 +89,43 @@ bool allot_refused_place(const struct allot_pool *p, unsigned place);
  * not fit already. @return as above. */
 [[nodiscard]] int allot_admissible(struct allot_pool *p, const struct allot_claim *claims,
 				   size_t count, uint32_t keep_ppm, unsigned set, uint64_t *ret);
+
+/* --- weights: entitlements for a scheduler that knows only those --- */
+
+/** A claim that is awake. Its `due` is what allot() gives when every claim there is, asleep or
+ * awake, is hungry: it changes with the settings only. */
+struct allot_standing {
+	uint64_t due;
+	uint64_t entitled; /* what allot() gives now */
+	uint64_t most; /* what it can use now: the lesser of demand and limit */
+	uint64_t floor; /* its weight never falls below, whatever else wakes; at most due counts */
+	unsigned set;
+};
+/**
+ * Weights, in the unit of the resource, that make a weighted-fair scheduler give what everyone is
+ * entitled to. A claim asleep has `due` for its weight, always: nothing is written for it while it
+ * sleeps, whatever the others do. Those awake share their own dues in proportion to what they are
+ * entitled to. So with one asleep, its weight is f / (1 - f) of all the others', f being its due;
+ * and whoever wakes, alone or with any others, has at least its due, hence its reserve, at once,
+ * before anybody looks. Those that were awake keep their `floor` then. Where a floor and the
+ * proportion cannot both be had, the floor holds: give 0 for whom a moment below is no harm.
+ * @due_by_set the sum of `due` over all claims of each set, asleep or awake.
+ * @return 0, -EINVAL (unknown set, or more due awake than in all), -ERANGE, -ENOMEM.
+ */
+[[nodiscard]] int allot_weights(struct allot_pool *p, const struct allot_standing *awake,
+				size_t count, const uint64_t *due_by_set, uint64_t *ret);
+/**
+ * A weight in a scheduler's own range, at least 1, rounded up: no floor is lost by rounding of its
+ * own, and others' rounding costs at most one unit of the range each.
+ * @full the amount that is `max`: the whole resource, or the largest weight there will be.
+ * @max 10000 for cpu.weight, 262144 for cpu.shares (where @min is 2).
+ */
+uint32_t allot_weight_scaled(uint64_t weight, uint64_t full, uint32_t min, uint32_t max);
+/**
+ * The weight of a group that holds all contexts, beside processes of the host that stay outside of
+ * it: both sides get what they are entitled to, and with the host's reserve for `host` it has that
+ * however many contexts are hungry.
+ * @host_weight the sum of the weights of what runs outside, in the scheduler's range.
+ */
+uint32_t allot_weight_beside(uint64_t contexts, uint64_t host, uint32_t host_weight, uint32_t min,
+			     uint32_t max);

@@ -1,591 +1,62 @@
 /* The one table of keys. Everything that reads, writes, checks, lists or documents a spec walks
- * it; a key that stands here works, a key that works stands here. */
+ * it; a key that stands here works, a key that works stands here.
+ *
+ *   keys_context.c  [context], [hooks]    keys_view.c    [files], [process]
+ *   keys_budget.c   [cpu], [memory], [io], [network] */
 #include <string.h>
-#include <sys/stat.h>
 
-#include "spec/choices.h"
 #include "spec/row.h"
 #include "spec/shorthand.h"
-#include "spec/values.h"
 
-/* The rows of a section stand together; the order is that of files and of the manual. */
-static const struct row rows[] = {
-	{
-		.section = "context",
-		.name = "description",
-		TEXT(context.description),
-		.fallback = "",
-		.allowed = "one line of text",
-		.help = "What the context is for, shown by list and show.",
-	},
-	{
-		.section = "context",
-		.name = "owner",
-		WORDS(context.owners),
-		.check = value_check_owner,
-		.live = true,
-		.fallback = "",
-		.allowed = "users of the host, names in its /etc/passwd or numbers below "
-			   "1879048192",
-		.help = "Who besides root may see, start, stop, signal, freeze and enter this "
-			"context, read its log and change what is granted; several may stand on "
-			"one line.",
-	},
-	{
-		.section = "context",
-		.name = "grant",
-		LIST(row_grant, context.grants, context.grant_count, struct spec_grant),
-		.live = true,
-		.fallback = "",
-		.allowed = "limits that can be changed live, with bounds or without: cpu.limit <= "
-			   "200% memory.limit",
-		.help = "What owners may change, and within which bounds (<= and >=); several may "
-			"stand on one line.",
-	},
-	{
-		.section = "context",
-		.name = "command",
-		ARGV(context.command),
-		.fallback = "",
-		.allowed = "words as in a shell, without any expansion",
-		.help = "The program that runs and its arguments. Needed unless init is a path.",
-	},
-	{
-		.section = "context",
-		.name = "init",
-		WORD_OR_PATH(context.init, enum spec_init, context.init_path, choice_init),
-		.fallback = "fake",
-		.allowed = "fake, none or the absolute PATH of a program in the view",
-		.help = "Process 1: a small reaper that starts the command (fake), the command "
-			"itself (none), or a full init such as /sbin/init.",
-	},
-	{
-		.section = "context",
-		.name = "user",
-		TEXT(context.user),
-		.check = value_check_user,
-		.fallback = "",
-		.allowed = "USER or USER:GROUP, names or numbers",
-		.help = "Who runs the command, looked up in the view's own passwd and group. "
-			"Empty: root.",
-	},
-	{
-		.section = "context",
-		.name = "hostname",
-		TEXT(context.hostname),
-		.check = value_check_hostname,
-		.fallback = "",
-		.allowed = "letters, digits, '-' and '.', at most 64",
-		.help = "The host name inside. Empty: the context's name.",
-	},
-	{
-		.section = "context",
-		.name = "directory",
-		TEXT(context.directory),
-		.check = value_check_path,
-		.fallback = "",
-		.allowed = "an absolute path, no . or .. in it",
-		.help = "The working directory of the command, in the view. Empty: /.",
-	},
-	{
-		.section = "context",
-		.name = "environment",
-		WORDS(context.environment),
-		.check = value_check_variable,
-		.fallback = "",
-		.allowed = "NAME=VALUE, quoted as in a shell where VALUE has blanks",
-		.help = "Variables added to the environment of the command; several may stand on "
-			"one line.",
-	},
-	{
-		.section = "context",
-		.name = "stop",
-		LIST(row_stop, context.stop, context.stop_count, struct spec_stop),
-		.fallback = "default",
-		.allowed = "default, or signals with waits between them: TERM 10s KILL",
-		.help = "How the context is stopped: each signal is sent to process 1, then its "
-			"end is awaited that long.",
-	},
-	{
-		.section = "context",
-		.name = "ready",
-		.type = &row_ready,
-		.at = { ROW_FIELD(context.ready, struct spec_probe) },
-		.choice = &choice_ready,
-		.fallback = "started",
-		.allowed = "started, notify, tcp:PORT or exec:COMMAND",
-		.help = "When the context counts as ready, which is what start waits for: as soon "
-			"as the command runs; when it says READY=1 through its socket "
-			"(sd_notify(3)); when a connection to the port is accepted on 127.0.0.1 "
-			"or ::1 inside; when a command run inside ends with status 0.",
-	},
-	{
-		.section = "context",
-		.name = "ready-timeout",
-		NUMBER(row_duration, context.ready_timeout_us),
-		.min = SECOND / 10,
-		.max = 24 * HOUR,
-		.fallback = "1m",
-		.allowed = "100ms..24h",
-		.help = "How long a start waits for the context to be ready. Then the start "
-			"fails and the context is stopped.",
-	},
-	{
-		.section = "context",
-		.name = "restart",
-		WORD(context.restart, enum spec_restart, choice_restart),
-		.live = true,
-		.fallback = "no",
-		.allowed = "no, on-failure, always",
-		.help = "Whether the context is started again when it ended by itself: after any "
-			"end but exit status 0 (on-failure), or also after that (always). Never "
-			"after a stop or a poweroff inside; always after a reboot inside. A "
-			"context made by run ends with its command.",
-	},
-	{
-		.section = "context",
-		.name = "restart-delay",
-		.type = &row_delay,
-		.at = { ROW_FIELD(context.restart_first_us, uint64_t),
-			ROW_FIELD(context.restart_max_us, uint64_t) },
-		.min = SECOND / 100,
-		.max = 24 * HOUR,
-		.live = true,
-		.fallback = "100ms..10s",
-		.allowed = "DURATION or FIRST..MAX, 10ms..24h",
-		.help = "How long a restart is waited for. It doubles from FIRST to MAX with "
-			"every failure in a row, and is FIRST again once the context has run for "
-			"as long as MAX, at least 10s.",
-	},
-	{
-		.section = "context",
-		.name = "restart-limit",
-		.type = &row_rate,
-		.at = { ROW_FIELD(context.restart_limit, uint64_t),
-			ROW_FIELD(context.restart_limit_us, uint64_t) },
-		.min = SECOND,
-		.max = 24 * HOUR,
-		.live = true,
-		.fallback = "10 in 5m",
-		.allowed = "none or COUNT in DURATION, 1..100 in 1s..24h",
-		.help = "After so many restarts in so long the context is given up and stays "
-			"stopped.",
-	},
-	{
-		.section = "context",
-		.name = "watchdog",
-		.type = &row_timer,
-		.at = { ROW_FIELD(context.watchdog_us, uint64_t) },
-		.min = SECOND / 10,
-		.max = 24 * HOUR,
-		.fallback = "off",
-		.allowed = "off or 100ms..24h",
-		.help = "The command must say WATCHDOG=1 through its socket at least this often "
-			"once it is ready, as told by sd_watchdog_enabled(3); on-unhealthy says "
-			"what happens when it does not.",
-	},
-	{
-		.section = "context",
-		.name = "health",
-		.type = &row_health,
-		.at = { ROW_FIELD(context.health, struct spec_probe) },
-		.choice = &choice_health,
-		.min = SECOND / 10,
-		.max = 24 * HOUR,
-		.live = true,
-		.fallback = "none",
-		.allowed = "none, tcp:PORT or exec:COMMAND, each with every DURATION (10s when "
-			   "left out), 100ms..24h",
-		.help = "How it is found out again and again whether the context, once ready, does "
-			"its work: as for ready.",
-	},
-	{
-		.section = "context",
-		.name = "health-timeout",
-		NUMBER(row_duration, context.health_timeout_us),
-		.min = SECOND / 100,
-		.max = HOUR,
-		.live = true,
-		.fallback = "5s",
-		.allowed = "10ms..1h",
-		.help = "How long one probe of ready or health may take. A command is killed then.",
-	},
-	{
-		.section = "context",
-		.name = "health-retries",
-		NUMBER(row_number, context.health_retries),
-		.min = 1,
-		.max = 1000,
-		.live = true,
-		.fallback = "3",
-		.allowed = "1..1000",
-		.help = "So many failures of health in a row make the context unhealthy.",
-	},
-	{
-		.section = "context",
-		.name = "on-unhealthy",
-		WORD(context.on_unhealthy, enum spec_unhealthy, choice_unhealthy),
-		.live = true,
-		.fallback = "restart",
-		.allowed = "restart, stop, none",
-		.help = "What happens when health or watchdog say that the context does not "
-			"work: it is stopped and, whatever restart says, started again; it is "
-			"stopped; only an event tells.",
-	},
-	{
-		.section = "context",
-		.name = "log",
-		.type = &row_log,
-		.at = { ROW_FIELD(context.log, enum spec_log),
-			ROW_FIELD(context.log_bytes, uint64_t) },
-		.choice = &choice_log,
-		.min = 64 * KIB,
-		.max = TIB,
-		.fallback = "file:16M",
-		.allowed = "file, file:SIZE (64K..1T), journal or none",
-		.help = "Where standard output and error go without a client: to a file that holds "
-			"the newest SIZE at most (16M), to the system's journal with the context's "
-			"name as identifier, or nowhere.",
-	},
-	{
-		.section = "context",
-		.name = "autostart",
-		WORD(context.autostart, enum spec_answer, choice_answer),
-		.live = true,
-		.fallback = "no",
-		.allowed = "no, yes",
-		.help = "Whether the daemon starts the context when it is started for the first "
-			"time since the machine was.",
-	},
-	{
-		.section = "context",
-		.name = "after",
-		WORDS(context.after),
-		.check = value_check_name,
-		.live = true,
-		.fallback = "",
-		.allowed = "names of contexts",
-		.help = "Contexts that must be ready before this one starts; they are started "
-			"with it where they do not run. What stops together stops in the reverse "
-			"order.",
-	},
-	{
-		.section = "context",
-		.name = "mark",
-		WORDS(context.marks),
-		.check = value_check_name,
-		.live = true,
-		.fallback = "",
-		.allowed = "names of groups, in the letters of a context's name",
-		.help = "Groups the context belongs to: `wardctl start --mark web` starts all of "
-			"one.",
-	},
-	{
-		.section = "files",
-		.name = "root",
-		WORD_OR_PATH(files.root, enum spec_root, files.root_path, choice_root),
-		.fallback = "host",
-		.allowed = "host or the absolute path of a DIRECTORY",
-		.help = "What the context sees as /: this host's own tree with its secrets "
-			"masked, or a directory.",
-	},
-	{
-		.section = "files",
-		.name = "mode",
-		WORD(files.mode, enum spec_mode, choice_mode),
-		.fallback = "cow",
-		.allowed = "cow, read-only, read-write",
-		.help = "Whether writes go to a layer of the context's own (cow), are refused, or "
-			"reach the directory itself.",
-	},
-	{
-		.section = "files",
-		.name = "upper",
-		.type = &row_upper,
-		.at = { ROW_FIELD(files.upper, enum spec_upper),
-			ROW_FIELD(files.upper_bytes, uint64_t) },
-		.choice = &choice_upper,
-		.min = MIB,
-		.max = 16 * TIB,
-		.fallback = "tmpfs:256M",
-		.allowed = "tmpfs:SIZE or kept:SIZE, 1M..16T",
-		.help = "Where the layer of mode = cow lies and how large it may grow: in memory, "
-			"gone with the stop, or on disk, kept.",
-	},
-	{
-		.section = "files",
-		.name = "bind",
-		LIST(row_bind, files.binds, files.bind_count, struct spec_bind),
-		.fallback = "",
-		.allowed = "SOURCE, SOURCE:TARGET, SOURCE:TARGET:ro or SOURCE:TARGET:rw",
-		.help = "A file or directory of the host shown at TARGET (the same path when left "
-			"out), read-only unless rw is said.",
-	},
-	{
-		.section = "files",
-		.name = "tmpfs",
-		LIST(row_tmpfs, files.tmpfs, files.tmpfs_count, struct spec_tmpfs),
-		.min = 4 * KIB,
-		.max = 16 * TIB,
-		.fallback = "",
-		.allowed = "TARGET:SIZE, 4K..16T",
-		.help = "An empty file system in memory at TARGET.",
-	},
-	{
-		.section = "files",
-		.name = "hide",
-		WORDS(files.hide),
-		.check = value_check_path,
-		.fallback = "",
-		.allowed = "absolute paths, no . or .. in them",
-		.help = "Paths whose content the context cannot see; several may stand on one "
-			"line.",
-	},
-	{
-		.section = "files",
-		.name = "show",
-		WORDS(files.show),
-		.check = value_check_path,
-		.fallback = "",
-		.allowed = "absolute paths, no . or .. in them",
-		.help = "Paths of the host that are shown although root = host masks them as "
-			"secrets.",
-	},
-	{
-		.section = "files",
-		.name = "device",
-		WORDS(files.devices),
-		.check = value_check_device,
-		.fallback = "",
-		.allowed = "paths below /dev",
-		.help = "Devices of the host that the context may use, besides null, zero, full, "
-			"random, urandom, tty and its terminals.",
-	},
-	{
-		.section = "process",
-		.name = "limit",
-		NUMBER(row_number, process.limit),
-		.min = 2,
-		.max = 4194304,
-		.endless = true,
-		.live = true,
-		.fallback = "4096",
-		.allowed = "2..4194304 or max",
-		.help = "How many processes and threads there may be at once.",
-	},
-	{
-		.section = "process",
-		.name = "capability",
-		.type = &row_capability,
-		.at = { ROW_FIELD(process.capabilities, uint64_t) },
-		.fallback = "default",
-		.allowed = "default, none, all, names such as net-bind-service, or changes of the "
-			   "default: +net-admin -kill",
-		.help = "The capabilities that processes of the context can have at all. The "
-			"default is chown dac-override fowner fsetid kill setgid setuid setpcap "
-			"net-bind-service sys-chroot setfcap; with a full init in ids of its "
-			"own it is all, as its root is nobody on the host.",
-	},
-	{
-		.section = "process",
-		.name = "seccomp",
-		WORD_OR_PATH(process.seccomp, enum spec_seccomp, process.seccomp_file,
-			     choice_seccomp),
-		.fallback = "default",
-		.allowed = "default, strict, none or the absolute path of a FILE",
-		.help = "Which system calls are let through.",
-	},
-	{
-		.section = "process",
-		.name = "rlimit",
-		LIST(row_rlimit, process.rlimits, process.rlimit_count, struct spec_rlimit),
-		.fallback = "",
-		.allowed = "NAME VALUE or NAME SOFT:HARD with numbers, sizes or max: nofile "
-			   "1024:4096",
-		.help = "A resource limit of each process, by its name in setrlimit(2), lower "
-			"case.",
-	},
-	{
-		.section = "process",
-		.name = "ids",
-		.type = &row_ids,
-		.at = { ROW_FIELD(process.ids, enum spec_ids),
-			ROW_FIELD(process.ids_first, uint32_t),
-			ROW_FIELD(process.ids_count, uint32_t) },
-		.choice = &choice_ids,
-		.fallback = "auto",
-		.allowed = "auto, none or FIRST:COUNT, from 1 to 4294967294",
-		.help = "The host's user and group ids that stand behind 0 and up inside: a range "
-			"of its own, no user namespace at all, or the range given.",
-	},
-	{
-		.section = "process",
-		.name = "umask",
-		.type = &row_umask,
-		.at = { ROW_FIELD(process.umask, mode_t) },
-		.max = ACCESSPERMS,
-		.fallback = "022",
-		.allowed = "000..777, octal",
-		.help = "Permission bits that new files do not get.",
-	},
-	{
-		.section = "cpu",
-		.name = "share",
-		NUMBER(row_number, cpu.share),
-		.min = 1,
-		.max = 10000,
-		.live = true,
-		.fallback = "100",
-		.allowed = "1..10000",
-		.help = "The weight against other contexts when CPU time is short.",
-	},
-	{
-		.section = "cpu",
-		.name = "limit",
-		NUMBER(row_cpu, cpu.limit_millicpu),
-		.min = 10,
-		.max = 10000 * UINT64_C(1000),
-		.endless = true,
-		.live = true,
-		.fallback = "max",
-		.allowed = "1%..1000000% of one CPU, 20%m of the machine, or max",
-		.help = "The CPU time never exceeded, even on an idle host.",
-	},
-	{
-		.section = "cpu",
-		.name = "burst",
-		NUMBER(row_duration, cpu.burst_us),
-		.max = 10 * SECOND,
-		.live = true,
-		.fallback = "0s",
-		.allowed = "0s..10s, at most what the limit grants in a second",
-		.help = "CPU time that may be saved while idle and spent above the limit.",
-	},
-	{
-		.section = "cpu",
-		.name = "cpus",
-		TEXT(cpu.cpus),
-		.check = value_check_list,
-		.live = true,
-		.fallback = "",
-		.allowed = "numbers and ranges such as 0-1,3",
-		.help = "The CPUs that may be used. Empty: all.",
-	},
-	{
-		.section = "cpu",
-		.name = "mems",
-		TEXT(cpu.mems),
-		.check = value_check_list,
-		.live = true,
-		.fallback = "",
-		.allowed = "numbers and ranges such as 0-1,3",
-		.help = "The memory nodes that may be used. Empty: all.",
-	},
-	{
-		.section = "memory",
-		.name = "limit",
-		NUMBER(row_bytes, memory.limit),
-		.min = MIB,
-		.max = PIB,
-		.endless = true,
-		.live = true,
-		.fallback = "max",
-		.allowed = "1M..1024T or max",
-		.help = "Memory the context may use, its files in tmpfs and page cache included.",
-	},
-	{
-		.section = "memory",
-		.name = "reserve",
-		NUMBER(row_bytes, memory.reserve),
-		.max = PIB,
-		.live = true,
-		.fallback = "0",
-		.allowed = "0..1024T",
-		.help = "Memory that is not taken from the context for the sake of others.",
-	},
-	{
-		.section = "memory",
-		.name = "swap",
-		NUMBER(row_bytes, memory.swap),
-		.max = PIB,
-		.endless = true,
-		.live = true,
-		.fallback = "max",
-		.allowed = "0..1024T or max",
-		.help = "Swap space the context may use besides its memory.",
-	},
-	{
-		.section = "io",
-		.name = "limit",
-		LIST(row_io_limit, io.limits, io.limit_count, struct spec_io_limit),
-		.check = value_check_device,
-		.live = true,
-		.fallback = "",
-		.allowed = "DEVICE and one or more of read RATE, write RATE, read-ops NUMBER, "
-			   "write-ops NUMBER: /dev/vda read 50MB/s write-ops 500",
-		.help = "What is read from and written to a disk in a second, at most.",
-	},
-	{
-		.section = "network",
-		.name = "mode",
-		WORD(network.mode, enum spec_network, choice_network),
-		.fallback = "none",
-		.allowed = "none, private, host",
-		.help = "The network seen: none or private (a stack of its own that has loopback "
-			"only), or the host's, unconfined; ports below 1024 of the host's then "
-			"need `ids = none`.",
-	},
-	HOOK("before-start", hooks.before_start,
-	     "Runs on the host, as root, before anything of the context exists. Its standard input "
-	     "is the context as JSON, what it prints goes to the context's log. When it fails, the "
-	     "start fails."),
-	HOOK("after-ready", hooks.after_ready,
-	     "Runs likewise once the context is ready. When it fails this is told, and the context "
-	     "goes on, as with those below."),
-	HOOK("before-stop", hooks.before_stop,
-	     "Runs when the context is to stop, before the first signal."),
-	HOOK("after-stop", hooks.after_stop,
-	     "Runs after every start that was begun, when nothing is left of the context, however "
-	     "it ended. The next start waits for it."),
-	{
-		.section = "hooks",
-		.name = "timeout",
-		NUMBER(row_duration, hooks.timeout_us),
-		.min = 1000,
-		.max = 3600 * SECOND,
-		.fallback = "30s",
-		.allowed = "1ms..1h",
-		.help = "How long each of them may take; then it is killed with all it started, "
-			"and has failed.",
-	},
+/* The order is that of files and of the manual. */
+static const struct row_section *const sections[] = {
+	&keys_context, &keys_files, &keys_process, &keys_cpu,
+	&keys_memory,  &keys_io,    &keys_network, &keys_hooks,
 };
-static_assert(ARRAY_SIZE(rows) <= ROW_COUNT_MAX);
 
 const struct row *row_at(size_t i)
 {
-	return i < ARRAY_SIZE(rows) ? &rows[i] : NULL;
+	for (size_t n = 0; n < ARRAY_SIZE(sections); n++) {
+		if (i < sections[n]->count)
+			return &sections[n]->rows[i];
+		i -= sections[n]->count;
+	}
+	return NULL;
 }
 
 size_t row_index(const struct row *row)
 {
-	return (size_t) (row - rows);
+	size_t before = 0;
+
+	for (size_t n = 0; n < ARRAY_SIZE(sections); n++) {
+		if (row >= sections[n]->rows && row < sections[n]->rows + sections[n]->count)
+			return before + (size_t) (row - sections[n]->rows);
+		before += sections[n]->count;
+	}
+	return before;
+}
+
+static bool is_called(const struct row_section *s, const char *section, size_t len)
+{
+	return strncmp(s->rows[0].section, section, len) == 0 && s->rows[0].section[len] == '\0';
 }
 
 const struct row *row_find(const char *section, size_t section_len, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strncmp(rows[i].section, section, section_len) == 0 &&
-		    rows[i].section[section_len] == '\0' && strcmp(rows[i].name, name) == 0)
-			return &rows[i];
+	for (size_t n = 0; n < ARRAY_SIZE(sections); n++) {
+		const struct row_section *s = sections[n];
+
+		for (size_t i = 0; is_called(s, section, section_len) && i < s->count; i++)
+			if (strcmp(s->rows[i].name, name) == 0)
+				return &s->rows[i];
 	}
 	return NULL;
 }
 
 bool row_section_exists(const char *section)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].section, section) == 0)
+	for (size_t n = 0; n < ARRAY_SIZE(sections); n++)
+		if (is_called(sections[n], section, strlen(section)))
 			return true;
-	}
 	return false;
 }

@@ -85,7 +85,7 @@ struct row {
 /** @return the i-th row, or NULL past the end. */
 const struct row *row_at(size_t i);
 size_t row_index(const struct row *row);
-#define ROW_COUNT_MAX 96 /* the table is shorter: asserted */
+#define ROW_COUNT_MAX 96 /* the table is shorter: asserted by a test */
 /** By section and name, each of a given length. @return NULL when there is none. */
 const struct row *row_find(const char *section, size_t section_len, const char *name);
 bool row_section_exists(const char *section);

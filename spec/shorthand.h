@@ -1,4 +1,4 @@
-/* How the rows of the table of keys are written. Private to keys.c. */
+/* How the rows of the table of keys are written. Private to keys*.c. */
 #pragma once
 
 #include "spec/choices.h"
@@ -30,3 +30,11 @@
 #define WORD_OR_PATH(member, ctype, path, words)                                                   \
 	.type = &row_choice_path, .at = { ROW_FIELD(member, ctype), ROW_FIELD(path, char *) },     \
 	.choice = &(words), .check = value_check_path
+
+/** The keys of one section. */
+struct row_section {
+	const struct row *rows;
+	size_t count;
+};
+extern const struct row_section keys_context, keys_files, keys_process, keys_cpu, keys_memory,
+	keys_io, keys_network, keys_hooks;

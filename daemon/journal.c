@@ -22,7 +22,7 @@
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
-#define JOURNAL_MAX (1u << 20)
+#define JOURNAL_MAX (16u << 20) /* a word for each event of a long life */
 #define INTENT "changing to " /* and a spec */
 
 static void journal_name(const char *name, const char *suffix, char out[static SPEC_NAME_MAX + 16])

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,6 +135,22 @@ static bool has_suffix(const char *name, const char *suffix)
 	return n > k && strcmp(name + n - k, suffix) == 0;
 }
 
+/* The version stands in the first line; a journal may have grown long behind it. */
+static int read_head(int dirfd, const char *name, char **ret)
+{
+	_cleanup_close_ int fd = sys(openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+	_cleanup_free_ char *text = fd < 0 ? NULL : calloc(1, FILE_MAX + 1);
+	ssize_t n;
+
+	if (!text)
+		return fd < 0 ? fd : -ENOMEM;
+	n = sys(pread(fd, text, FILE_MAX, 0));
+	if (n < 0)
+		return (int) n;
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
 /* What is torn is whole JSON no more; recover.c and history.c know what that means. */
 static int check_file(const struct place *p, const char *name, int known, struct err *e)
 {
@@ -141,7 +158,7 @@ static int check_file(const struct place *p, const char *name, int known, struct
 	char path[PATH_MAX];
 	int64_t version;
 	json_t *o;
-	int r = file_read_at(p->fd, name, FILE_MAX, &text, NULL);
+	int r = read_head(p->fd, name, &text);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : err_set_errno(e, r, "reading %s/%s", p->path, name);

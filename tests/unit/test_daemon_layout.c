@@ -181,6 +181,17 @@ static void assert_refused(const struct room *r, int code, const char *const say
 	assert_int_equal(entries(r->state_fd), state);
 }
 
+static struct journal_record read_journal(const struct room *r, const char *name)
+{
+	struct manager m = { .journal_dirfd = openat(r->run_fd, "contexts",
+						     O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+	struct journal_record record = {};
+
+	assert_int_equal(journal_read(&m, name, &record), 0);
+	close(m.journal_dirfd);
+	return record;
+}
+
 /* --- tests --- */
 
 static void new_directories_are_of_today(void **state)
@@ -283,6 +294,25 @@ static void what_is_torn_is_no_other_version(void **state)
 	assert_opens(r);
 }
 
+/* A word each time it is throttled, for weeks. */
+static void a_long_journal_is_read(void **state)
+{
+	struct room *r = *state;
+	struct buf b = {};
+	struct journal_record record;
+
+	buf_puts(&b, HEAD_COLD "started 1\n");
+	for (unsigned i = 0; i < 60000; i++)
+		buf_printf(&b, "throttled %u\nunthrottled %u\n", i + 2, i + 3);
+	assert_true(b.len > 1u << 20);
+	put(r->run_fd, "contexts/long.journal", b.data);
+	buf_done(&b);
+	assert_opens(r);
+	record = read_journal(r, "long");
+	assert_true(record.started && !record.throttled);
+	journal_record_done(&record);
+}
+
 static void a_damaged_version_is_refused(void **state)
 {
 	static const char *const says[] = { "/run/version", "nothing was changed", NULL };
@@ -299,17 +329,6 @@ static void a_damaged_version_is_refused(void **state)
 }
 
 /* --- what 0.1's journals say to this one --- */
-
-static struct journal_record read_journal(const struct room *r, const char *name)
-{
-	struct manager m = { .journal_dirfd = openat(r->run_fd, "contexts",
-						     O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
-	struct journal_record record = {};
-
-	assert_int_equal(journal_read(&m, name, &record), 0);
-	close(m.journal_dirfd);
-	return record;
-}
 
 static void journals_of_0_1_are_read(void **state)
 {
@@ -359,11 +378,17 @@ static void what_a_later_ward_adds_is_passed_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NEW(new_directories_are_of_today),	    OLD(old_directories_become_todays),
-		OLD(another_ward_of_this_version_says_so),  OLD(an_empty_version_is_none),
-		OLD(a_cut_migration_is_taken_up),	    OLD(what_is_newer_is_refused),
-		OLD(files_of_another_version_are_refused),  OLD(what_is_torn_is_no_other_version),
-		OLD(a_damaged_version_is_refused),	    OLD(journals_of_0_1_are_read),
+		NEW(new_directories_are_of_today),
+		OLD(old_directories_become_todays),
+		OLD(another_ward_of_this_version_says_so),
+		OLD(an_empty_version_is_none),
+		OLD(a_cut_migration_is_taken_up),
+		OLD(what_is_newer_is_refused),
+		OLD(files_of_another_version_are_refused),
+		OLD(what_is_torn_is_no_other_version),
+		OLD(a_long_journal_is_read),
+		OLD(a_damaged_version_is_refused),
+		OLD(journals_of_0_1_are_read),
 		OLD(what_a_later_ward_adds_is_passed_over),
 	};
 

@@ -17,7 +17,6 @@ test_LIBS     := -lcmocka $(wardd_LIBS) -lncursesw -ltinfo # test_ROOM_*.c: the 
 fuzz_LIBS     := $(wardd_LIBS) -lncursesw -ltinfo
 # ward-init has no libc at all: context/init/*.c and nothing else.
 
-VERSION  ?= 0.1
 PREFIX   ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
@@ -37,8 +36,7 @@ HARDEN   := -fPIE -fstack-protector-strong
 OPTIMISE := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=2) -g
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
-DEFINES  := -DWARD_VERSION='"$(VERSION)"' -DWARD_PREFIX='"$(PREFIX)"' \
-	$(if $(FAULTS),-DWARD_FAULTS)
+DEFINES  := -DWARD_PREFIX='"$(PREFIX)"' $(if $(FAULTS),-DWARD_FAULTS)
 ALL_CFLAGS  = $(LANGUAGE) $(WARNINGS) $(OPTIMISE) $(HARDEN) $(SANITIZE) $(DEFINES) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
 INIT_CFLAGS := $(LANGUAGE) $(WARNINGS) -Os -ffreestanding -fno-stack-protector -fno-pie \

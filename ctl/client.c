@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/mem.h"
 
 void client_close(struct client *c)
 {
@@ -208,6 +209,19 @@ static void add_lines(struct err *e, const json_t *lines)
 	}
 }
 
+/* What a daemon says of things it has not heard of: these words have been the same since 0.1. */
+static bool is_unknown(const char *text)
+{
+	static const char *const says[] = { ": no such route",	 "route has no such parameter",
+					    ": no such field",	 ": no such key",
+					    ": no such section", "is unknown; allowed" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(says); i++)
+		if (strstr(text, says[i]))
+			return true;
+	return false;
+}
+
 int client_refusal(int status, const struct buf *body, struct err *e)
 {
 	json_t *reply = json_loadb(body->data ? body->data : "", body->len, 0, NULL);
@@ -220,7 +234,9 @@ int client_refusal(int status, const struct buf *body, struct err *e)
 		err_set(e, errno_of_status(status), "the daemon refused with status %d", status);
 	add_lines(e, json_object_get(error, "lines"));
 	json_decref(reply);
-	return errno_of_status(status);
+	if ((status == 400 || status == 404) && is_unknown(e->text))
+		e->code = -ENOSYS;
+	return e->code;
 }
 
 static int gather(void *arg, const char *data, size_t len)

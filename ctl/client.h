@@ -39,7 +39,8 @@ void client_close(struct client *c);
 				      struct buf *error, struct err *e);
 
 /** Turns the body of an error reply into an error: text, then its lines on lines of their own. A
- * list that does not fit is cut at a line. @return a negative errno that suits the status. */
+ * list that does not fit is cut at a line. @return a negative errno that suits the status; -ENOSYS
+ * where the daemon does not know what was asked for (a route, parameter, field, key or word). */
 int client_refusal(int status, const struct buf *body, struct err *e);
 
 /**

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
+#include "ctl/versions.h"
 #include "spec/spec.h"
 
 /* Whether the text's first clause says what was done to what: "stopping web: ...". */
@@ -41,7 +42,11 @@ static void say(const struct ctl *c, const char *object, const char *text)
 
 int ctl_error(const struct ctl *c, const char *object, const struct err *e)
 {
-	say(c, object, e->text);
+	struct err explained = *e;
+
+	if (e->code == -ENOSYS)
+		versions_explain(c, &explained);
+	say(c, object, explained.text);
 	return CTL_FAILED;
 }
 

@@ -9,10 +9,6 @@
 #include "base/err.h"
 #include "ctl/options.h"
 
-#ifndef WARD_VERSION
-#define WARD_VERSION "0.1.0"
-#endif
-
 #define CTL_SOCKET "/run/ward/control.sock"
 
 enum ctl_exit {

@@ -220,5 +220,7 @@ int http_reply_end(struct http_reply *r, struct err *e)
 		r->state = HTTP_DONE;
 		return 0;
 	}
-	return err_set(e, -ECONNRESET, "the daemon closed the connection in the middle of a reply");
+	return err_set(e, -ECONNRESET,
+		       "the daemon ended or was restarted before its reply was complete; "
+		       "contexts run on");
 }

@@ -136,7 +136,9 @@ int stream_read(struct stream *s, struct err *e)
 	if (n < 0)
 		return err_set_errno(e, (int) n, "listening to the daemon");
 	if (!n)
-		return err_set(e, -ECONNRESET, "the daemon closed the connection");
+		return err_set(e, -ECONNRESET,
+			       "the daemon ended or was restarted: what becomes of the command is "
+			       "not known");
 	if (s->reply.state != HTTP_UPGRADED) {
 		taken = http_reply_feed(&s->reply, data, (size_t) n, refusal_piece, s, e);
 		if (taken < 0)

@@ -198,7 +198,9 @@ const struct verb verbs_table[] = {
 	  "say what this host offers and what is lost without it",
 	  "Kernel features, controllers and libraries that Ward can use." },
 	{ "version", "", OPT(JSON), VERB_HOST, verb_version, "print the versions",
-	  "Of wardctl and, when it runs, of the daemon." },
+	  "Of wardctl and, when it runs, of the daemon. They work together when they are at most "
+	  "one minor version apart; more is warned of. What a daemon does not have is told with "
+	  "both versions when it is asked for." },
 	{ "completion", "SHELL", 0, VERB_HOST, verb_completion,
 	  "print the completion script for bash, zsh or fish", "  . <(wardctl completion bash)" },
 	{ "help", "[VERB]", 0, VERB_HOST, verb_help, "explain wardctl or a verb", "" },

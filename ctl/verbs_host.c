@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/version.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
 #include "ctl/look.h"
 #include "ctl/verbs.h"
+#include "ctl/versions.h"
 
 static const struct table_column columns[] = {
 	{ "GROUP", false },
@@ -94,6 +96,9 @@ int verb_version(const struct ctl *c)
 	else
 		buf_puts(&b, "wardd does not answer\n");
 	client_close(&client);
+	if (reply && versions_are_far(WARD_VERSION, js_text(reply, "version")))
+		ctl_warn(c, NULL,
+			 "wardctl and wardd are more than one version apart; that is not tested");
 	(void) json_object_set_new(both, "wardd", reply ? reply : json_null());
 	r = args_has(&c->args, OPT_JSON) ? ctl_print_json(c, both) : ctl_print(c, &b);
 	json_decref(both);

@@ -178,35 +178,46 @@ static int tell_started(const struct ctl *c, const char *name, const json_t *rep
 	return CTL_DONE;
 }
 
-int verb_start(const struct ctl *c)
+static int start_each(const struct ctl *c)
 {
 	const char *route = args_has(&c->args, OPT_NO_WAIT) ? "/start?no-wait" : "/start";
-
 	bool json = args_has(&c->args, OPT_JSON);
 
-	if (many_wanted(c))
-		return many_act(c,
-				args_has(&c->args, OPT_NO_WAIT) ? "/v1/start?no-wait" : "/v1/start",
-				0);
-	return act_and_tell(c, &(struct request){ "POST", route, NULL, NULL,
+	return act_and_tell(c, &(struct request){ "POST", route, NULL, is_stopped,
 						  json ? NULL : tell_started, NULL });
 }
 
-int verb_stop(const struct ctl *c)
+int verb_start(const struct ctl *c)
+{
+	const char *route = args_has(&c->args, OPT_NO_WAIT) ? "/v1/start?no-wait" : "/v1/start";
+
+	return many_wanted(c) ? many_act(c, route, 0,
+					 args_has(&c->args, OPT_AUTOSTART) ? NULL : start_each)
+			      : start_each(c);
+}
+
+/* The timeout is known to be one, or not there. */
+static int stop_each(const struct ctl *c)
 {
 	const char *timeout = c->args.value[OPT_TIMEOUT];
 	char body[64];
 	uint64_t us = 0;
 
+	if (timeout && units_parse_duration(timeout, &us) == 0)
+		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
+	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, is_alive,
+						  NULL, NULL });
+}
+
+int verb_stop(const struct ctl *c)
+{
+	const char *timeout = c->args.value[OPT_TIMEOUT];
+	uint64_t us = 0;
+
 	if (timeout && (units_parse_duration(timeout, &us) < 0 || us > INT64_MAX))
 		return ctl_usage(c, "--timeout \"%.64s\" is no duration; write 500ms, 10s, 2m",
 				 timeout);
-	if (many_wanted(c))
-		return many_act(c, "/v1/stop", us);
-	if (timeout)
-		snprintf(body, sizeof(body), "{\"timeout_us\": %llu}", (unsigned long long) us);
-	return act_and_tell(c, &(struct request){ "POST", "/stop", timeout ? body : NULL, NULL,
-						  NULL, NULL });
+	return many_wanted(c) ? many_act(c, "/v1/stop", us, stop_each) : stop_each(c);
 }
 
 int verb_restart(const struct ctl *c)

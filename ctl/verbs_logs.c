@@ -12,6 +12,7 @@
 #include "ctl/verbs.h"
 #include "ctl/when.h"
 
+#define FRAMES "?frames=1" /* of a query, first */
 #define HEAD_MAX 96 /* of a frame */
 #define LINE_PIECE_MAX 65536 /* a longer line of one among several is printed in pieces */
 
@@ -24,7 +25,7 @@ struct source {
 	struct buf refusal;
 	int width; /* of the names; 0: there is one only */
 	const char *color; /* or NULL */
-	bool done;
+	bool done, plain; /* plain: without frames, as 0.1 sends it */
 	/* the frame that is being read */
 	char head[HEAD_MAX];
 	size_t head_len;
@@ -165,6 +166,8 @@ static int take(void *arg, const char *data, size_t len)
 	struct source *s = arg;
 	int r = 0;
 
+	if (s->plain)
+		return len ? take_text(s, data, len) : 0;
 	while (len && r >= 0) {
 		size_t n = len;
 
@@ -224,7 +227,7 @@ static int query_count(const struct ctl *c, enum opt o, uint64_t min, struct buf
 
 static int make_query(const struct ctl *c, struct buf *query)
 {
-	buf_puts(query, "?frames=1");
+	buf_puts(query, FRAMES);
 	if (args_has(&c->args, OPT_FOLLOW))
 		buf_puts(query, "&follow=1");
 	if (args_has(&c->args, OPT_FOLLOW) && args_has(&c->args, OPT_UNTIL)) {
@@ -239,13 +242,33 @@ static int make_query(const struct ctl *c, struct buf *query)
 
 static int ask(struct source *s, const char *query, struct err *e)
 {
+	const char *more = query + strlen(FRAMES);
 	char path[CLIENT_PATH_MAX];
-	int r = client_path(path, s->name, e, "/logs%s", query);
+	int r = client_path(path, s->name, e, "/logs%s%s",
+			    !s->plain ? FRAMES
+			    : *more   ? "?"
+				      : "",
+			    s->plain && *more ? more + 1 : more);
 
 	s->client.fd = -1;
 	if (r >= 0)
 		r = client_open(&s->client, s->c->socket, e);
 	return r < 0 ? r : client_send(&s->client, "GET", path, NULL, false, e);
+}
+
+/* A wardd that knows no frames is asked again, for the text as it is. @return whether it was. */
+static bool ask_plain(struct source *s, const char *query)
+{
+	struct err e = { 0 };
+
+	if (s->plain || s->client.reply.status != 400 ||
+	    client_refusal(400, &s->refusal, &e) != -ENOSYS || !strstr(e.text, "?frames:"))
+		return false;
+	s->plain = true;
+	client_close(&s->client);
+	buf_done(&s->refusal);
+	s->refusal = (struct buf){};
+	return ask(s, query, &e) >= 0;
 }
 
 /* @return the exit status of one that is done, however. */
@@ -285,6 +308,8 @@ static int read_each(struct source *sources, size_t count, const char *query)
 
 		if (r >= 0)
 			r = client_receive(&s->client, take, s, &s->refusal, &e);
+		if (r >= 0 && ask_plain(s, query))
+			r = client_receive(&s->client, take, s, &s->refusal, &e);
 		status = worse(status, finish(s, r, &e));
 	}
 	return status;
@@ -322,7 +347,7 @@ static int follow_all(struct source *sources, size_t count, const char *query)
 			if (s->done || !polls[i].revents)
 				continue;
 			r = client_receive_some(&s->client, take, s, &s->refusal, &e);
-			if (r == 0)
+			if (r == 0 || (r > 0 && ask_plain(s, query)))
 				continue;
 			status = worse(status, finish(s, r, &e));
 			left--;

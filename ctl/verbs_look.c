@@ -11,6 +11,7 @@
 #include "ctl/look.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
+#include "ctl/versions.h"
 #include "spec/spec.h"
 
 size_t look_width(const struct ctl *c)
@@ -237,22 +238,18 @@ static int print_clean(const struct ctl *c, struct buf *b)
 
 static int show_ini(const struct ctl *c, const char *name, const json_t *o)
 {
-	struct spec_errors errors = { 0 };
 	struct err e = { 0 };
 	struct buf b = { 0 };
 	struct spec s;
-	int r = spec_read_json(&s, json_object_get(o, "spec"), &errors);
+	int r = versions_read_spec(c, name, json_object_get(o, "spec"), &s, &e);
 
 	if (r < 0) {
-		err_set_errno(&e, r, "reading the daemon's reply");
-		spec_errors_to_err(&errors, &e);
 		r = ctl_error(c, name, &e);
 	} else {
 		show_state(&b, name, o);
 		spec_write_ini(&s, args_has(&c->args, OPT_FULL), &b);
 		r = print_clean(c, &b);
 	}
-	spec_errors_done(&errors);
 	spec_done(&s);
 	buf_done(&b);
 	return r;

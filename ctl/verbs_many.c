@@ -118,7 +118,8 @@ static json_t *make_body(const struct ctl *c, uint64_t timeout_us)
 	return o;
 }
 
-int many_act(const struct ctl *c, const char *path, uint64_t timeout_us)
+int many_act(const struct ctl *c, const char *path, uint64_t timeout_us,
+	     int (*each)(const struct ctl *c))
 {
 	struct reader reader = { .c = c,
 				 .status = CTL_DONE,
@@ -139,9 +140,11 @@ int many_act(const struct ctl *c, const char *path, uint64_t timeout_us)
 		r = client_refusal(client.reply.status, &refusal, &e);
 	if (r < 0 && !e.text[0])
 		err_set_errno(&e, r, "reading the daemon's reply");
-	if (r < 0)
+	if (r == -ENOSYS && each)
+		reader.status = each(c);
+	else if (r < 0)
 		reader.status = ctl_error(c, NULL, &e);
-	if (reader.all && ctl_print_json(c, reader.all) != CTL_DONE)
+	if (reader.all && !(r == -ENOSYS && each) && ctl_print_json(c, reader.all) != CTL_DONE)
 		reader.status = CTL_FAILED;
 	json_decref(reader.all);
 	client_close(&client);

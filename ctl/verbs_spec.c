@@ -9,15 +9,15 @@
 #include "ctl/spec_args.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
+#include "ctl/versions.h"
 
 /* --- plan --- */
 
-/* The spec of a declared context, ready to be changed. */
+/* The spec of a declared context. */
 static int fetch_spec(const struct ctl *c, const char *name, bool full, struct spec *s,
 		      struct err *e)
 {
 	struct client client = CLIENT_INIT;
-	struct spec_errors errors = { 0 };
 	char path[CLIENT_PATH_MAX];
 	json_t *o = NULL;
 	int r = client_path(path, name, e, "%s", full ? "?full=1" : "");
@@ -29,12 +29,7 @@ static int fetch_spec(const struct ctl *c, const char *name, bool full, struct s
 		(void) spec_init(s, "");
 		return r;
 	}
-	r = spec_read_json(s, json_object_get(o, "spec"), &errors);
-	if (r < 0 && errors.lines.count)
-		spec_errors_to_err(&errors, e);
-	if (r < 0)
-		err_prefix(e, "reading the daemon's spec");
-	spec_errors_done(&errors);
+	r = versions_read_spec(c, name, json_object_get(o, "spec"), s, e);
 	json_decref(o);
 	return r;
 }

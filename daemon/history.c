@@ -18,8 +18,8 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "daemon/events.h"
+#include "daemon/layout.h"
 
-#define STATE_VERSION 1
 #define STATE_BYTES 512 /* one sector, written in place: a full disk cannot refuse it */
 #define SUFFIX ".jsonl"
 #define NAME_DIGITS 20
@@ -53,8 +53,8 @@ static int state_write(struct history *h, enum leaving how)
 	int n = snprintf(text, sizeof(text),
 			 "{\"version\": %d, \"state\": \"%s\", \"newest\": %" PRIu64
 			 ", \"last\": %" PRIu64 ", \"boot\": \"%s\"}",
-			 STATE_VERSION, leaving_names[how], h->count ? h->firsts[h->count - 1] : 0,
-			 h->last, h->boot);
+			 LAYOUT_EVENTS_VERSION, leaving_names[how],
+			 h->count ? h->firsts[h->count - 1] : 0, h->last, h->boot);
 
 	memset(text + n, ' ', STATE_BYTES - (size_t) n);
 	text[STATE_BYTES - 1] = '\n';
@@ -88,12 +88,9 @@ static int state_read(const struct history *h, struct state *ret, struct err *e)
 	json_int_t version = json_integer_value(json_object_get(o, "version"));
 
 	*ret = (struct state){ .how = LEAVING_UNSAVED };
-	if (version > STATE_VERSION) {
+	if (version > LAYOUT_EVENTS_VERSION) {
 		json_decref(o);
-		return err_set(e, -EPROTONOSUPPORT,
-			       "the events' history has version %d, this wardd knows %d: a newer "
-			       "one wrote it",
-			       (int) version, STATE_VERSION);
+		return layout_refuse(e, "the events' history", version, LAYOUT_EVENTS_VERSION, "");
 	}
 	if (how && boot) {
 		ret->known = true;

@@ -18,11 +18,11 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/layout.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
-#define JOURNAL_VERSION 1
-#define JOURNAL_MAX (1u << 20)
+#define JOURNAL_MAX (16u << 20) /* a word for each event of a long life */
 #define INTENT "changing to " /* and a spec */
 
 static void journal_name(const char *name, const char *suffix, char out[static SPEC_NAME_MAX + 16])
@@ -68,8 +68,8 @@ void exit_from_json(struct exit_info *x, const json_t *o)
 
 static json_t *record_json(const struct context *c, bool ended)
 {
-	json_t *o = json_pack("{s:i, s:s, s:b, s:b}", "version", JOURNAL_VERSION, "name", c->name,
-			      "throwaway", c->throwaway, "attached", c->session != NULL);
+	json_t *o = json_pack("{s:i, s:s, s:b, s:b}", "version", LAYOUT_JOURNAL_VERSION, "name",
+			      c->name, "throwaway", c->throwaway, "attached", c->session != NULL);
 
 	if (!o) {
 		return NULL;
@@ -418,7 +418,8 @@ int journal_read(struct manager *m, const char *name, struct journal_record *ret
 	}
 	*end = '\0';
 	record.head = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	if (json_integer_value(json_object_get(record.head, "version")) != JOURNAL_VERSION) {
+	if (json_integer_value(json_object_get(record.head, "version")) !=
+	    LAYOUT_JOURNAL_VERSION) { /* damaged: those of others were refused by layout_open() */
 		json_decref(record.head);
 		return -EBADMSG;
 	}

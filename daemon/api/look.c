@@ -2,16 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "daemon/api/private.h"
 #include "daemon/doctor.h"
 
-#ifndef WARD_VERSION
-#define WARD_VERSION "0.1"
-#endif
-
 void api_version(struct http_request *r)
 {
-	http_reply_json(r, 200, json_pack("{s:s, s:i}", "version", WARD_VERSION, "api", 1));
+	http_reply_json(r, 200, json_pack("{s:s, s:i}", "version", WARD_VERSION, "api", WARD_API));
 }
 
 void api_host(struct http_request *r)

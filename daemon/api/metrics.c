@@ -11,11 +11,8 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/version.h"
 #include "spec/spec.h"
-
-#ifndef WARD_VERSION
-#define WARD_VERSION "0.1"
-#endif
 
 #define HEAD_MAX 96
 

@@ -146,26 +146,58 @@ static int claim_block(const char *run_dir, struct instance *ret, struct err *e)
 	return err_set(e, -EBUSY, "claiming ids: %u daemons run already", BLOCK_COUNT);
 }
 
-int instance_claim(const char *run_dir, struct instance *ret, struct err *e)
+/* 0.1 locks a file "lock"; since then it is a directory (daemon/layout.c), or will be one. */
+static int lock_run(const char *run_dir, struct instance *i, struct err *e)
 {
 	_cleanup_close_ int dirfd = sys(open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	struct instance i = {
-		.lock = -1, .ids_lock = -1, .ids_first = MAIN_FIRST, .ids_total = MAIN_TOTAL
-	};
-	int r = 0;
+	int r = dirfd;
 
-	i.lock = dirfd < 0 ? dirfd : lock_file(dirfd, "lock");
-	if (i.lock == -EWOULDBLOCK)
+	if (r >= 0)
+		r = i->lock = lock_file(dirfd, "wardd.lock");
+	if (r >= 0)
+		r = i->old_lock = lock_file(dirfd, "lock");
+	if (r == -EWOULDBLOCK)
 		return err_set(e, -EBUSY, "locking %s: another wardd serves it", run_dir);
-	if (i.lock < 0)
-		return err_set_errno(e, i.lock, "locking %s", run_dir);
+	return r < 0 && r != -EISDIR ? err_set_errno(e, r, "locking %s", run_dir) : 0;
+}
+
+static int lock_state(const char *state_dir, struct instance *i, struct err *e)
+{
+	_cleanup_close_ int dirfd = sys(open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	i->state_lock = dirfd < 0 ? dirfd : lock_file(dirfd, "lock");
+	if (i->state_lock == -EWOULDBLOCK)
+		return err_set(e, -EBUSY,
+			       "%s belongs to another wardd that runs: give each a --state-dir of "
+			       "its own",
+			       state_dir);
+	return i->state_lock < 0 ? err_set_errno(e, i->state_lock, "locking %s", state_dir) : 0;
+}
+
+static void unlock(struct instance *i)
+{
+	i->ids_lock = fd_close(i->ids_lock);
+	i->state_lock = fd_close(i->state_lock);
+	i->old_lock = fd_close(i->old_lock);
+	i->lock = fd_close(i->lock);
+}
+
+int instance_claim(const char *run_dir, const char *state_dir, struct instance *ret, struct err *e)
+{
+	struct instance i = INSTANCE_INIT;
+	int r = lock_run(run_dir, &i, e);
+
+	i.ids_first = MAIN_FIRST;
+	i.ids_total = MAIN_TOTAL;
 	(void) snprintf(i.name, sizeof(i.name), "main");
-	if (!str_equal(run_dir, MAIN_RUN_DIR)) {
+	if (r == 0)
+		r = lock_state(state_dir, &i, e);
+	if (r == 0 && !str_equal(run_dir, MAIN_RUN_DIR)) {
 		(void) snprintf(i.name, sizeof(i.name), "w-%08x", hash(run_dir));
 		r = claim_block(run_dir, &i, e);
 	}
 	if (r < 0) {
-		(void) fd_close(i.lock);
+		unlock(&i);
 		return r;
 	}
 	*ret = i;
@@ -181,6 +213,5 @@ void instance_release(struct instance *i, bool contexts_run)
 		(void) unlink(path); /* locked: it is still ours */
 		(void) rmdir(CLAIMS_DIR); /* only when it was the last */
 	}
-	i->ids_lock = fd_close(i->ids_lock);
-	i->lock = fd_close(i->lock);
+	unlock(i);
 }

@@ -22,15 +22,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "daemon/api/api.h"
 #include "daemon/journald.h"
+#include "daemon/layout.h"
 #include "daemon/main/instance.h"
 #include "daemon/main/options.h"
 #include "daemon/manager.h"
 
-#ifndef WARD_VERSION
-#define WARD_VERSION "0.1"
-#endif
+/* The directories are a newer Ward's: starting again changes nothing (wardd.service knows it). */
+#define EXIT_NEWER 3
 
 struct daemon {
 	struct options options;
@@ -281,7 +282,9 @@ static int start(struct daemon *d, struct err *e)
 	int r = make_dirs(&d->options, e);
 
 	if (r == 0)
-		r = instance_claim(d->options.run_dir, &d->instance, e);
+		r = instance_claim(d->options.run_dir, d->options.state_dir, &d->instance, e);
+	if (r == 0)
+		r = layout_open(d->options.run_dir, d->options.state_dir, e);
 	if (r == 0)
 		r = options_find(&d->options, e);
 	if (r == 0)
@@ -344,9 +347,7 @@ static void finish(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static struct daemon d = { .listen_fd = -1,
-				   .host_mounts = -1,
-				   .instance = { .lock = -1, .ids_lock = -1 } };
+	static struct daemon d = { .listen_fd = -1, .host_mounts = -1, .instance = INSTANCE_INIT };
 	struct err e = {};
 	int r = options_parse(argc, argv, &d.options, &e);
 
@@ -374,5 +375,5 @@ int main(int argc, char **argv)
 	if (r < 0)
 		log_error("%s", e.text);
 	finish(&d);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r >= 0 ? EXIT_SUCCESS : r == -EPROTONOSUPPORT ? EXIT_NEWER : EXIT_FAILURE;
 }

@@ -145,6 +145,7 @@ struct batch;
 LIST_HEAD(batch_list, batch);
 
 struct complaint;
+SLIST_HEAD(complaint_list, complaint);
 struct manager {
 	sd_event *loop;
 	char *config_dir, *state_dir, *run_dir;
@@ -159,7 +160,7 @@ struct manager {
 	struct events *events;
 	struct timespec config_mtime; /* of the directory, when it was last read */
 	void *by_name; /* tsearch(3) tree of struct context */
-	SLIST_HEAD(, complaint) complaints; /* about files that declare nobody */
+	struct complaint_list complaints; /* about files that declare nobody */
 	size_t context_count;
 	struct seat_pool pool;
 	unsigned next_slot, next_run;

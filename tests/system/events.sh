@@ -27,7 +27,7 @@ is "a life is told in order" "$(kinds web)" "started ready frozen thawed stoppin
 is "numbers rise by one" "$(ctl events --json | jq -s '[range(length - 1) as $i | .[$i + 1].seq - .[$i].seq] | unique')" \
 	"$(printf '[\n  1\n]')"
 is "an end names its start" "$(events web -k started | jq .start)" "$(events web -k exited | jq .start)"
-like "for people it is a line" "$(ctl events -n 1 -k exited)" '^[0-9]+ [0-9-]{10} [0-9:]{8} exited web exit='
+like "for people it is a line" "$(ctl events -n 1 -k exited)" '^[0-9]+ [0-9-]{10} [0-9:]{8} exited web with (status|signal) '
 
 # --- which of them ---
 ctl run -- true

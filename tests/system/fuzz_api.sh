@@ -17,6 +17,7 @@ note "$(tail -n 1 <<<"$said")"
 check "the daemon is the same" kill -0 "$DAEMON"
 unlike "no sanitizer says anything" "$(cat "$WARD_DIR/log")" 'Sanitizer|runtime error'
 check "a command runs" ctl run -- true
-check "a context starts" ctl start after
 ctl stop --all >/dev/null 2>&1
+check "a context starts" ctl start after
+ctl stop after >/dev/null
 finish

@@ -244,11 +244,31 @@ static bool keep_slot(unsigned slot, void *arg)
 	return owner.found;
 }
 
-int recover(struct manager *m, struct err *e)
+/* Seats of the kind that contexts without wishes need. */
+static void fill_pool(struct manager *m)
 {
-	struct spec fallback;
 	struct launch_plans plans;
 	struct seat_kind kind;
+	struct spec spec;
+	int r = spec_init(&spec, "seat");
+
+	if (r >= 0) { /* without a command there is no plan */
+		r = strv_add(&spec.context.command, "true");
+	}
+	if (r >= 0) {
+		r = launch_plan(&spec, &m->facts, &plans, NULL);
+	}
+	spec_done(&spec);
+	if (r < 0) {
+		return; /* this host lacks what the defaults want: seats are made when asked for */
+	}
+	kind = context_seat_kind(plans.context);
+	seats_fill(m, &kind);
+	launch_plans_done(&plans);
+}
+
+int recover(struct manager *m, struct err *e)
+{
 	int r = journal_each(m, recover_one);
 
 	if (r < 0) {
@@ -261,15 +281,6 @@ int recover(struct manager *m, struct err *e)
 	}
 	fs_sweep(m->fs);
 	notify_sweep(m);
-	r = spec_init(&fallback, "seat");
-	if (r >= 0) { /* the kind that contexts without wishes need */
-		r = launch_plan(&fallback, &m->facts, &plans, NULL);
-		spec_done(&fallback);
-	}
-	if (r >= 0) {
-		kind = context_seat_kind(plans.context);
-		seats_fill(m, &kind);
-		launch_plans_done(&plans);
-	}
+	fill_pool(m);
 	return 0;
 }

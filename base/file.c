@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
 
@@ -128,9 +129,13 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t len, m
 	if (r == 0)
 		r = sys(fchmod(fd, mode)); /* the mode asked for, whatever the umask */
 	if (r == 0)
+		r = fault_point("file-written", NULL);
+	if (r == 0)
 		r = sys(renameat(dirfd, temporary, dirfd, path));
 	if (r < 0)
 		(void) unlinkat(dirfd, temporary, 0);
+	else
+		(void) fault_point("file-replaced", NULL);
 	return r;
 }
 

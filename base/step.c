@@ -63,7 +63,7 @@ static int run_one(const struct step *s, struct err *e)
 		e = &unread;
 	e->code = 0;
 	e->text[0] = '\0';
-	int r = fault_point(s->name);
+	int r = fault_point(s->name, NULL);
 	if (r == 0)
 		r = s->run(s->arg, e);
 	if (r < 0)

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -159,6 +160,10 @@ static int park(struct seat_child *c)
 		if (r < 0) {
 			return err_set_errno(e, r, "entering the control group");
 		}
+	}
+	r = fault_point("seat-entered", e);
+	if (r < 0) {
+		return r;
 	}
 	r = drop_descriptors(c);
 	if (r < 0) {

@@ -176,8 +176,8 @@ int seat_new(struct context_host *h, const struct seat_kind *kind, const struct 
 	if (r == 0) {
 		r = seat_clone(h, p, enter, child_sock, e);
 	}
-	if (r == 0 && fault_point("seat-map") < 0) {
-		r = err_set(e, -EIO, "seat-map: mapping ids");
+	if (r == 0) {
+		r = fault_point("seat-map", e);
 	}
 	if (r == 0 && (kind->namespaces & CONTEXT_NS_USER)) {
 		r = seat_map(&p->seat, e);

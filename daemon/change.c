@@ -122,7 +122,7 @@ static int commit(struct context *c, const struct spec **wanted, const struct ch
 	if (r < 0) {
 		return r;
 	}
-	(void) fault_point("set-persisted");
+	(void) fault_point("set-persisted", NULL);
 	c->active = *wanted;
 	*wanted = old;
 	r = journal_rewrite(c, e);
@@ -145,13 +145,13 @@ int change_apply(struct context *c, struct spec *changed, const struct change_fi
 	int r = journal_intend(c, wanted, e);
 
 	if (r >= 0) {
-		r = fault_point("set-intended");
+		r = fault_point("set-intended", e);
 	}
 	if (r >= 0) {
 		r = put_in_force(c, c->active, wanted, e);
 	}
 	if (r >= 0) {
-		r = fault_point("set-applied");
+		r = fault_point("set-applied", e);
 	}
 	if (r >= 0) {
 		r = commit(c, &wanted, file, e);
@@ -306,7 +306,7 @@ static int set(struct context *c, const json_t *keys, bool runtime, json_t *wait
 		r = change_apply(c, TAKE_PTR(active), keep ? &file : NULL, e);
 	} else if (r >= 0 && keep) {
 		r = change_file_write(c->manager, c->name, &file, e);
-		(void) fault_point("set-persisted");
+		(void) fault_point("set-persisted", NULL);
 	}
 	spec_discard(active);
 	change_file_done(&file);

@@ -404,7 +404,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 		read_exit(c, &c->exit);
 		ending_explain(c, &c->exit);
 	}
-	(void) fault_point("ending-read");
+	(void) fault_point("ending-read", NULL);
 	limits_last_look(c);
 	if (!session && c->active->context.log == SPEC_LOG_FILE) {
 		logs_mark(c, LOG_MARK_EXIT,
@@ -422,9 +422,9 @@ void ending_finish(struct context *c, const struct err *start_error)
 	}
 	tell_starters(c, start_error);
 	forget_process(c);
-	(void) fault_point("ending-slot-removed");
+	(void) fault_point("ending-slot-removed", NULL);
 	journal_end(c);
-	(void) fault_point("ending-journaled");
+	(void) fault_point("ending-journaled", NULL);
 	if (c->state == LIFE_ENDING) {
 		ending_resume(c);
 	} else {

@@ -190,7 +190,7 @@ static void finish(struct hooks *h, const struct err *e)
 
 	release(h);
 	h->finished |= 1u << kind;
-	(void) fault_point("hook-finished");
+	(void) fault_point("hook-finished", NULL);
 	if (e->code && kind != HOOK_BEFORE_START) {
 		log_warning("%s: %s", c->name, e->text);
 		(void) str_replace(&h->warning, e->text);
@@ -414,7 +414,7 @@ static int begin(struct hooks *h, struct err *e)
 	if (r >= 0) {
 		r = watch(h, e);
 	}
-	(void) fault_point("hook-begun");
+	(void) fault_point("hook-begun", NULL);
 	return r;
 }
 

@@ -131,7 +131,7 @@ int journal_begin(struct context *c, struct err *e)
 		return err_set_errno(e, r, "%s: writing %s/contexts/%s", c->name,
 				     c->manager->run_dir, file);
 	}
-	return fault_point("journal-begun");
+	return fault_point("journal-begun", e);
 }
 
 static int append(struct context *c, const char *line)
@@ -153,7 +153,7 @@ static void note(struct context *c, const char *line)
 		log_warning("%s: noting \"%.*s\" in the journal: %s", c->name,
 			    (int) strcspn(line, "\n"), line, strerror(-r));
 	}
-	(void) fault_point("journal-noted");
+	(void) fault_point("journal-noted", NULL);
 }
 
 void journal_note(struct context *c, const char *fact)

@@ -175,7 +175,7 @@ static int order(struct launch *l, struct err *e)
 		r = seat_launch(l->seat->seat, &l->steps, e);
 	}
 	if (r >= 0) {
-		r = fault_point("launch-ordered");
+		r = fault_point("launch-ordered", e);
 	}
 	return r;
 }
@@ -322,7 +322,7 @@ static void started(struct context *c)
 	free(p);
 	tally_started(c, l->begun_us);
 	launch_free(TAKE_PTR(c->launch));
-	(void) fault_point("launch-started");
+	(void) fault_point("launch-started", NULL);
 	tell_fact(c, EVENT_STARTED, NULL); /* first: a new daemon keeps what it finds so */
 	context_enter(c, LIFE_STARTED);
 	r = ending_watch(c);

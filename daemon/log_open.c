@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "daemon/logs.h"
 
@@ -130,5 +131,6 @@ int log_open_stdio(struct context *c, const struct spec *spec, struct context_st
 		logs_make_room(c);
 	}
 	*ret = (struct context_stdio){ .in = -1, .out = out, .err = err };
+	(void) fault_point("log-opened", NULL);
 	return 0;
 }

@@ -149,7 +149,7 @@ static void order(struct log *l, enum log_order_kind kind, uint64_t length, int 
 		r = lock < 0 ? lock
 			     : add_mark(l, LOG_MARK_MOVING, realtime_us(), l->seen_end,
 					l->base + length, 0);
-		(void) fault_point("log-moving");
+		(void) fault_point("log-moving", NULL);
 	}
 	if (r >= 0) {
 		r = log_worker_order(logs->worker, &o, fd, lock);
@@ -252,7 +252,7 @@ static void moved(struct log *l, int64_t result)
 		l->unmovable = true;
 	} else {
 		l->base = l->order_end;
-		(void) fault_point("log-moved");
+		(void) fault_point("log-moved", NULL);
 	}
 	(void) add_mark(l, LOG_MARK_MOVED, realtime_us(), l->seen_end, l->base, 0);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "daemon/change.h"
 #include "daemon/launch.h"
@@ -269,11 +270,14 @@ static void fill_pool(struct manager *m)
 
 int recover(struct manager *m, struct err *e)
 {
-	int r = journal_each(m, recover_one);
+	int r;
 
+	(void) fault_point("recover-begun", NULL);
+	r = journal_each(m, recover_one);
 	if (r < 0) {
 		return err_set_errno(e, r, "reading the journals in %s/contexts", m->run_dir);
 	}
+	(void) fault_point("recover-adopted", NULL);
 	registry_each(m, highest_slot, m);
 	r = sched_host_sweep(m->sched, keep_slot, m, e);
 	if (r < 0) {

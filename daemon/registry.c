@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -432,6 +433,9 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 	}
 	(void) snprintf(file, sizeof(file), "%s.ini", c->name);
 	r = fs_forget(m->fs, c->name, e);
+	if (r >= 0) {
+		r = fault_point("delete-begun", e);
+	}
 	if (r < 0) {
 		return err_prefix(e, "deleting %s", c->name);
 	}
@@ -440,6 +444,7 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 		return err_set_errno(e, r, "deleting %s: removing %s/%s", c->name, m->config_dir,
 				     file);
 	}
+	(void) fault_point("delete-undeclared", NULL);
 	logs_remove(m, c->name);
 	journal_remove(m, c->name);
 	(void) events_add(m->events, EVENT_DELETED, c->name, NULL);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -161,6 +162,9 @@ static int add_seat(struct manager *m, const struct seat_kind *kind, struct cont
 	p->claimed_by = claimed_by;
 	LIST_INSERT_HEAD(&m->pool.list, p, link);
 	r = sched_slot_create(m->sched, p->slot, e);
+	if (r >= 0) {
+		r = fault_point("slot-made", e);
+	}
 	if (r >= 0) {
 		r = make_seat(m, p, kind, e);
 	}

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
@@ -332,6 +333,9 @@ int manager_exec(struct manager *m, struct context *c, const struct exec_request
 	}
 	if (r >= 0) {
 		r = exec_seat(m, c, &exec, &s->seat, e);
+	}
+	if (r >= 0) {
+		r = fault_point("exec-begun", e);
 	}
 	close_fds(request); /* the child has its own copies */
 	if (r >= 0) {

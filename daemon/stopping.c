@@ -103,13 +103,13 @@ static void advance(struct context *c)
 		step = c->stop_sequence[c->stop_next++];
 	}
 	if (step.signal == SIGKILL) {
-		(void) fault_point("stop-kill");
+		(void) fault_point("stop-kill", NULL);
 		(void) sched_slot_kill(c->manager->sched, c->slot);
 		arm(c, KILL_AGAIN_US);
 		return;
 	}
 	(void) proc_pidfd_signal(c->pidfd, step.signal);
-	(void) fault_point("stop-signalled");
+	(void) fault_point("stop-signalled", NULL);
 	if (c->stop_next == c->stop_count && step.wait_us == 0) {
 		step.wait_us = FAKE_WAIT_US;
 	}
@@ -346,6 +346,7 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 	if (r < 0) {
 		return err_set_errno(e, r, "%s %s", life_event_name(event), c->name);
 	}
+	(void) fault_point("freeze-done", NULL);
 	context_enter(c, event);
 	if (c->state != before) {
 		context_note_frozen(c, frozen);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "fs/mnt.h"
@@ -78,6 +79,9 @@ int image_mount(int image, struct err *e)
 	_cleanup_close_ int device = loop_attach(image, path, sizeof(path));
 	if (device < 0)
 		return err_set_errno(e, device, "attaching a loop device");
+	int r = fault_point("loop-attached", e);
+	if (r < 0)
+		return r;
 	mnt_option_add(&request, "source", path);
 	mnt_option_add(&request, "discard", NULL);
 	mnt_option_add(&request, "noinit_itable", NULL);

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -145,6 +146,8 @@ static int make_image(struct fs_host *h, const struct fs_plan *p, struct err *e)
 		return err_set_errno(e, r, "mke2fs on \"%s/uppers/%s\"", h->state_dir, image.text);
 	r = note_host(h, p);
 	(void) snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (r == 0)
+		r = fault_point("image-made", NULL);
 	if (r == 0)
 		r = sys(linkat(AT_FDCWD, self, h->uppers_fd, image.text, AT_SYMLINK_FOLLOW));
 	return r < 0 ? err_set_errno(e, r, "keeping \"%s/uppers/%s\"", h->state_dir, image.text)

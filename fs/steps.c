@@ -338,9 +338,9 @@ int fs_steps(const struct fs_plan *p, struct fs_host *h, const struct fs_launch 
 		.hide_file_fd = -1,
 		.tty_group = at->userns_fd < 0 || at->ids_count > 5,
 	};
-	int r = fault_point("make-view");
+	int r = fault_point("make-view", e);
 	if (r < 0)
-		return err_set_errno(e, r, "make-view");
+		return r;
 	r = build(&b);
 	shop_drop(h->shop, b.files_fd);
 	b.files_fd = fd_close(b.files_fd);

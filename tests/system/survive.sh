@@ -50,7 +50,7 @@ kill -KILL "$killed"
 check "one ends by itself" retry_until 5 gone "$leaver"
 
 launch_daemon
-check "a new daemon answers" ctl version
+check "a new daemon answers" ctl list
 is "what lives has the same processes" "$(pids | grep -E 'steady|cold|job')" \
 	"$(grep -E 'steady|cold|job' <<<"$before")"
 is "and its state" "$(state_of steady) $(state_of cold) $(state_of job)" "running frozen running"

@@ -2,9 +2,11 @@
  * allocate without end; nothing here waits for a disk (no fsync). */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #include "base/mem.h"
 
 #define READ_FIRST 4096u
+#define TEMPORARY_DIGITS 8
 
 /* Reads until the end or until `max` bytes are passed. */
 static int read_all(int fd, size_t max, char **data, size_t *len)
@@ -108,7 +111,8 @@ static int temporary_name(const char *path, char out[static PATH_MAX])
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -errno;
-	int n = snprintf(out, PATH_MAX, "%.*s.%s.%08x", (int) (name - path), path, name, random);
+	int n = snprintf(out, PATH_MAX, "%.*s.%s.%0*x", (int) (name - path), path, name,
+			 TEMPORARY_DIGITS, random);
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
@@ -137,6 +141,33 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t len, m
 	else
 		(void) fault_point("file-replaced", NULL);
 	return r;
+}
+
+static bool is_temporary(const char *name)
+{
+	const char *end = strrchr(name, '.');
+
+	return name[0] == '.' && end > name + 1 && strlen(end + 1) == TEMPORARY_DIGITS &&
+	       strspn(end + 1, "0123456789abcdef") == TEMPORARY_DIGITS;
+}
+
+int file_sweep_at(int dirfd)
+{
+	int fd = sys(openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir) {
+		int r = fd < 0 ? fd : -errno;
+
+		fd_close(fd);
+		return r;
+	}
+	while ((entry = readdir(dir)))
+		if (is_temporary(entry->d_name))
+			(void) unlinkat(dirfd, entry->d_name, 0);
+	(void) closedir(dir);
+	return 0;
 }
 
 int dir_make(const char *path, mode_t mode)

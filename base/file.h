@@ -19,6 +19,9 @@
 [[nodiscard]] int file_replace_at(int dirfd, const char *path, const void *data, size_t len,
 				  mode_t mode);
 
+/** Removes what file_replace_at() left in a directory when its process died. @return 0, -errno. */
+[[nodiscard]] int file_sweep_at(int dirfd);
+
 /** mkdir -p with `mode` for what is made. @return 0 or -errno. */
 [[nodiscard]] int dir_make(const char *path, mode_t mode);
 /** As dir_make(), then opens it O_PATH|O_DIRECTORY. @return descriptor or -errno. */

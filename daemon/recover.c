@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/change.h"
 #include "daemon/launch.h"
@@ -273,6 +274,8 @@ int recover(struct manager *m, struct err *e)
 	int r;
 
 	(void) fault_point("recover-begun", NULL);
+	(void) file_sweep_at(m->journal_dirfd);
+	(void) file_sweep_at(m->config_dirfd);
 	r = journal_each(m, recover_one);
 	if (r < 0) {
 		return err_set_errno(e, r, "reading the journals in %s/contexts", m->run_dir);

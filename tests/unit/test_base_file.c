@@ -118,6 +118,24 @@ static void replacing_sets_the_mode_and_leaves_no_other_file(void **state)
 	assert_int_equal(mkdir(f->dir, 0700), 0);
 }
 
+static void a_sweep_takes_what_a_dead_replacement_left(void **state)
+{
+	static const char *const others[] = { ".x.ini.swp", ".0123abcd", "x.0123abcd",
+					      ".x.0123ABCD", ".x.0123abcde" };
+	struct fixture *f = *state;
+
+	assert_int_equal(file_replace_at(f->fd, ".x.ini.0123abcd", "", 0, 0644), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_int_equal(file_replace_at(f->fd, others[i], "", 0, 0644), 0);
+	assert_int_equal(mkdirat(f->fd, ".dir.0123abcd", 0755), 0);
+	assert_int_equal(file_sweep_at(f->fd), 0);
+	assert_int_equal(faccessat(f->fd, ".x.ini.0123abcd", F_OK, 0), -1);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_int_equal(faccessat(f->fd, others[i], F_OK, 0), 0);
+	assert_int_equal(faccessat(f->fd, ".dir.0123abcd", F_OK, 0), 0);
+	assert_int_equal(file_sweep_at(-1), -EBADF);
+}
+
 static void replacing_a_link_replaces_the_link(void **state)
 {
 	struct fixture *f = *state;
@@ -248,6 +266,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_files_come_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(replacing_sets_the_mode_and_leaves_no_other_file,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_sweep_takes_what_a_dead_replacement_left, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(replacing_a_link_replaces_the_link, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(writing_needs_an_existing_file, setup, teardown),

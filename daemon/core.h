@@ -224,8 +224,9 @@ void journal_note_event(struct context *c, const char *fact, uint64_t seq);
 [[nodiscard]] int journal_intend(struct context *c, const struct spec *wanted, struct err *e);
 /** Rewrites the record with the present spec; what has become true since it was begun stays. */
 [[nodiscard]] int journal_rewrite(struct context *c, struct err *e);
-/** Replaces the record by how it ended; a throwaway's is removed. While the after-stop hook is
- * still to run, the record says so. */
+/** Replaces the record by how it ended last; without any end that is known, and for a throwaway,
+ * removes it. A throwaway's log goes as well: the record is the last that is left of it. While the
+ * after-stop hook is still to run, the record says so. */
 void journal_end(struct context *c);
 /** Removes NAME.status, which a daemon that died at the end of a context may have left. */
 void journal_drop_status(struct manager *m, const char *name);
@@ -266,6 +267,7 @@ void owners_free(struct owners *o);
 struct launch_request {
 	const struct spec *spec; /* c->declared is shared, another copied */
 	struct context_stdio io; /* given away */
+	bool log; /* instead: its output goes to its log */
 	bool throwaway;
 };
 /** c is stopped. On success launch_parked()/ending report by waiters and session. On failure

@@ -357,17 +357,12 @@ static void tell_starters(struct context *c, const struct err *start_error)
 /* Nothing of this life is left: whoever waited for that is told. */
 static void close_life(struct context *c)
 {
-	struct manager *m = c->manager;
-
 	spec_freep(&c->active);
-	if (c->throwaway) {
-		logs_remove(m, c->name);
-	}
 	c->ending = true;
 	waiters_call(c, WAITER_STOP, &(struct err){}); /* last: a waiter may start it again */
 	c->ending = false;
 	if (!c->declared && c->state == LIFE_STOPPED) {
-		registry_remove(m, c);
+		registry_remove(c->manager, c);
 	}
 }
 
@@ -421,10 +416,10 @@ void ending_finish(struct context *c, const struct err *start_error)
 		session_context_ended(session, c, start_error, c->exec_failed);
 	}
 	tell_starters(c, start_error);
+	journal_end(c); /* soon: without a status file of its own the exit is known to us alone */
+	(void) fault_point("ending-journaled", NULL);
 	forget_process(c);
 	(void) fault_point("ending-slot-removed", NULL);
-	journal_end(c);
-	(void) fault_point("ending-journaled", NULL);
 	if (c->state == LIFE_ENDING) {
 		ending_resume(c);
 	} else {

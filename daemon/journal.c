@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/layout.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
@@ -274,25 +275,23 @@ int journal_rewrite(struct context *c, struct err *e)
 	return 0;
 }
 
+static void remove_file(struct manager *m, const char *name, const char *suffix)
+{
+	char file[SPEC_NAME_MAX + 16];
+
+	journal_name(name, suffix, file);
+	(void) unlinkat(m->journal_dirfd, file, 0);
+}
+
 void journal_remove(struct manager *m, const char *name)
 {
-	/* the journal last: whoever finds it cleans up */
-	static const char *const suffixes[] = { "status", "journal" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		char file[SPEC_NAME_MAX + 16];
-
-		journal_name(name, suffixes[i], file);
-		(void) unlinkat(m->journal_dirfd, file, 0);
-	}
+	remove_file(m, name, "status");
+	remove_file(m, name, "journal"); /* last: whoever finds it cleans up */
 }
 
 void journal_drop_status(struct manager *m, const char *name)
 {
-	char file[SPEC_NAME_MAX + 16];
-
-	journal_name(name, "status", file);
-	(void) unlinkat(m->journal_dirfd, file, 0);
+	remove_file(m, name, "status");
 }
 
 void journal_end(struct context *c)
@@ -302,6 +301,11 @@ void journal_end(struct context *c)
 	int r;
 
 	if (c->throwaway && c->state != LIFE_ENDING) {
+		logs_remove(c->manager, c->name);
+		journal_remove(c->manager, c->name);
+		return;
+	}
+	if (!c->exit.known) {
 		journal_remove(c->manager, c->name);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -21,6 +22,7 @@ struct launch {
 	struct context *context;
 	struct launch_plans plans;
 	struct context_stdio io;
+	bool log; /* its output goes to its log: io is opened when the journal knows of it */
 	struct parked *seat; /* NULL until one is there */
 	struct step_list steps;
 	uint64_t begun_us; /* tally_begin() */
@@ -161,6 +163,9 @@ static int order(struct launch *l, struct err *e)
 	if (r >= 0) {
 		r = journal_begin(c, e);
 	}
+	if (r >= 0 && l->log) {
+		r = log_open_stdio(c, c->active, &l->io, e);
+	}
 	if (r >= 0) {
 		r = fs_host_refresh(c->manager->fs, e);
 	}
@@ -266,6 +271,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	l->context = c;
 	l->begun_us = tally_begin();
 	l->io = request->io;
+	l->log = request->log;
 	c->launch = l;
 	c->throwaway = request->throwaway;
 	c->exec_failed = c->out_of_memory = c->status_written = c->start_failed = false;
@@ -278,7 +284,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 		tally_failed(c);
 		launch_free(TAKE_PTR(c->launch));
 		service_close(c, true);
-		journal_remove(c->manager, c->name);
+		journal_end(c);
 		spec_freep(&c->active);
 		context_enter(c, LIFE_EXITED);
 	}

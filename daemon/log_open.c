@@ -119,12 +119,12 @@ int log_open_stdio(struct context *c, const struct spec *spec, struct context_st
 		return 0;
 	}
 	if (out < 0) {
-		return err_prefix(e, "starting %s", c->name);
+		return out;
 	}
 	err = sys(fcntl(out, F_DUPFD_CLOEXEC, 3));
 	if (err < 0) {
 		fd_close(out);
-		return err_set_errno(e, err, "starting %s: opening its log", c->name);
+		return err_set_errno(e, err, "opening its log");
 	}
 	if (spec->context.log == SPEC_LOG_FILE) {
 		logs_mark(c, LOG_MARK_START, 0);

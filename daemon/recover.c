@@ -102,7 +102,6 @@ static void record_end(struct context *c, const struct journal_record *record)
 	journal_end(c);
 	spec_freep(&c->active);
 	if (c->throwaway) {
-		logs_remove(c->manager, c->name);
 		registry_remove(c->manager, c);
 	}
 }

@@ -439,13 +439,13 @@ int manager_delete(struct manager *m, struct context *c, struct err *e)
 	if (r < 0) {
 		return err_prefix(e, "deleting %s", c->name);
 	}
+	logs_remove(m, c->name); /* before the file: an undeclared name is not looked for */
 	if (unlinkat(m->config_dirfd, file, 0) < 0 && errno != ENOENT) {
 		r = -errno;
 		return err_set_errno(e, r, "deleting %s: removing %s/%s", c->name, m->config_dir,
 				     file);
 	}
 	(void) fault_point("delete-undeclared", NULL);
-	logs_remove(m, c->name);
 	journal_remove(m, c->name);
 	(void) events_add(m->events, EVENT_DELETED, c->name, NULL);
 	registry_remove(m, c);

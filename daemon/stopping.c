@@ -7,7 +7,6 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/logs.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 
@@ -358,15 +357,12 @@ int manager_freeze(struct manager *m, struct context *c, bool frozen, struct err
 static int start(struct context *c, const struct spec *spec, bool throwaway, manager_started done,
 		 enum waiter_kind kind, void *arg, struct err *e)
 {
-	struct launch_request request = { .spec = spec, .throwaway = throwaway };
-	int r = context_permit(c, LIFE_START, e);
+	struct launch_request request = { .spec = spec,
+					  .io = { .in = -1, .out = -1, .err = -1 },
+					  .log = true,
+					  .throwaway = throwaway };
+	int r = launch_begin(c, &request, e);
 
-	if (r >= 0) {
-		r = log_open_stdio(c, spec, &request.io, e);
-	}
-	if (r >= 0) {
-		r = launch_begin(c, &request, e);
-	}
 	if (r >= 0 && done) {
 		(void) waiter_add(c,
 				  &(struct waiter){ .kind = kind, .started = done, .arg = arg });

@@ -1,10 +1,11 @@
 /* What survives the daemon: one journal per context, RUN/contexts/NAME.journal.
  *
  * The first line is a JSON object with everything a new daemon needs to find the context again
- * (process, slot, ids, spec); each further line is one word that became true since. A record is
- * written whole before anything is made (the intent), words are appended with one write(2). No
- * fsync: the run directory dies with the machine, as the contexts do. NAME.status beside it is
- * written by ward-init itself, so that an exit is known even if no daemon was there. */
+ * (process, slot, ids, spec); each further line is one word that became true since, or the spec
+ * that is about to be in force. A record is written whole before anything is made (the intent),
+ * lines are appended with one write(2). No fsync: the run directory dies with the machine, as the
+ * contexts do. NAME.status beside it is written by ward-init itself, so that an exit is known even
+ * if no daemon was there. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,6 +25,7 @@
 #include "daemon/watch_limits.h"
 
 #define JOURNAL_MAX (16u << 20) /* a word for each event of a long life */
+#define JOURNAL_STRETCH (16 << 10) /* grown by so much, it is written anew */
 #define INTENT "changing to " /* and a spec */
 
 static void journal_name(const char *name, const char *suffix, char out[static SPEC_NAME_MAX + 16])
@@ -135,24 +137,35 @@ int journal_begin(struct context *c, struct err *e)
 	return fault_point("journal-begun", e);
 }
 
-static int append(struct context *c, const char *line)
+/* @return the length of the journal with it, or -errno. */
+static off_t append(struct context *c, const char *line)
 {
 	char file[SPEC_NAME_MAX + 16];
 	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
 
 	journal_name(c->name, "journal", file);
 	fd = sys(openat(c->manager->journal_dirfd, file,
 			O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
-	return fd < 0 ? fd : write_all(fd, line, strlen(line));
+	r = fd < 0 ? fd : write_all(fd, line, strlen(line));
+	if (r >= 0) {
+		r = sys(fstat(fd, &st));
+	}
+	return r < 0 ? r : st.st_size;
 }
 
+/* Facts that come and go would make it too long to be read. */
 static void note(struct context *c, const char *line)
 {
-	int r = append(c, line);
+	off_t len = append(c, line), before = len - (off_t) strlen(line);
+	struct err e = {};
 
-	if (r < 0) {
+	if (len < 0) {
 		log_warning("%s: noting \"%.*s\" in the journal: %s", c->name,
-			    (int) strcspn(line, "\n"), line, strerror(-r));
+			    (int) strcspn(line, "\n"), line, strerror((int) -len));
+	} else if (len / JOURNAL_STRETCH > before / JOURNAL_STRETCH && journal_rewrite(c, &e) < 0) {
+		log_warning("%s", e.text);
 	}
 	(void) fault_point("journal-noted", NULL);
 }
@@ -177,7 +190,7 @@ int journal_intend(struct context *c, const struct spec *wanted, struct err *e)
 {
 	json_t *o = spec_write_json(wanted, false);
 	_cleanup_free_ char *spec = o ? json_dumps(o, JSON_COMPACT) : NULL, *line = NULL;
-	int r;
+	off_t r;
 
 	json_decref(o);
 	if (!spec || asprintf(&line, INTENT "%s\n", spec) < 0) {
@@ -185,7 +198,7 @@ int journal_intend(struct context *c, const struct spec *wanted, struct err *e)
 		return err_set(e, -ENOMEM, "writing the journal: out of memory");
 	}
 	r = append(c, line);
-	return r < 0 ? err_set_errno(e, r, "writing the journal") : 0;
+	return r < 0 ? err_set_errno(e, (int) r, "writing the journal") : 0;
 }
 
 static bool same_word(const char *a, const char *b)

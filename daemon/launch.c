@@ -4,8 +4,10 @@
  * first, then the view, then what the process gives up, then its exec. The journal is written
  * between planning and the first step, so a new daemon knows of anything that may be half-made. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +29,8 @@ struct launch {
 	struct step_list steps;
 	uint64_t begun_us; /* tally_begin() */
 	bool ordered;
+	struct err failure; /* told when the seat's process is dead */
+	sd_event_source *death;
 };
 
 int launch_plan(const struct spec *spec, const struct facts *facts, struct launch_plans *ret,
@@ -96,6 +100,7 @@ void launch_free(struct launch *l)
 	if (l->ordered) {
 		steps_undo(&l->steps);
 	}
+	sd_event_source_disable_unref(l->death);
 	if (l->seat) {
 		steps_done(&l->steps);
 		parked_free(l->seat);
@@ -361,6 +366,36 @@ void launch_ready(struct context *c)
 	}
 }
 
+static int on_death(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct context *c = userdata;
+	struct err e = c->launch->failure;
+
+	(void) source;
+	(void) fd;
+	(void) revents;
+	ending_finish(c, &e);
+	return 0;
+}
+
+/* The end of its socket is not yet the end of its mounts: whoever is told of a failure may start
+ * the context again, and a kept upper must be free by then. */
+static void fail_when_dead(struct context *c, const struct err *e)
+{
+	struct launch *l = c->launch;
+	int pidfd = l->seat->seat->pidfd, r;
+
+	l->failure = *e;
+	(void) proc_pidfd_signal(pidfd, SIGKILL);
+	r = sd_event_source_set_enabled(l->seat->source, SD_EVENT_OFF);
+	if (r >= 0) {
+		r = sd_event_add_io(c->manager->loop, &l->death, pidfd, EPOLLIN, on_death, c);
+	}
+	if (r < 0) {
+		ending_finish(c, e);
+	}
+}
+
 void launch_report(struct context *c, enum seat_event event, int fd, struct err *e)
 {
 	switch (event) {
@@ -377,7 +412,7 @@ void launch_report(struct context *c, enum seat_event event, int fd, struct err 
 	case SEAT_FAILED:
 		c->exec_failed = seat_exec_failed(c->launch->seat->seat);
 		(void) err_prefix(e, "starting %s", c->name);
-		ending_finish(c, e);
+		fail_when_dead(c, e);
 		break;
 	case SEAT_WAIT:
 	case SEAT_PARKED:

@@ -211,6 +211,7 @@ tidy() {
 # finish: the end of a test, also its exit trap.
 finish() {
 	trap - EXIT
+	trap "" INT TERM HUP # timeout(1) says it twice
 	[ "${1:-0}" = 0 ] || not_ok "the test runs to its end"
 	tidy
 	echo "1..$T_COUNT"

@@ -151,9 +151,9 @@ static bool is_temporary(const char *name)
 	       strspn(end + 1, "0123456789abcdef") == TEMPORARY_DIGITS;
 }
 
-int file_sweep_at(int dirfd)
+int file_sweep_at(int dirfd, const char *path)
 {
-	int fd = sys(openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int fd = sys(openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
@@ -165,7 +165,7 @@ int file_sweep_at(int dirfd)
 	}
 	while ((entry = readdir(dir)))
 		if (is_temporary(entry->d_name))
-			(void) unlinkat(dirfd, entry->d_name, 0);
+			(void) unlinkat(fd, entry->d_name, 0);
 	(void) closedir(dir);
 	return 0;
 }

@@ -20,7 +20,7 @@
 				  mode_t mode);
 
 /** Removes what file_replace_at() left in a directory when its process died. @return 0, -errno. */
-[[nodiscard]] int file_sweep_at(int dirfd);
+[[nodiscard]] int file_sweep_at(int dirfd, const char *path);
 
 /** mkdir -p with `mode` for what is made. @return 0 or -errno. */
 [[nodiscard]] int dir_make(const char *path, mode_t mode);

@@ -215,7 +215,7 @@ void log_look(struct log *l)
 		return;
 	}
 	note(l, &st);
-	if (l->order_id == 0) {
+	if (l->order_id == 0 && l->manager->logs->worker) { /* recovery: logs_watch() comes */
 		bound(l, fd, &st);
 	}
 	if (end != l->seen_end) {
@@ -525,12 +525,16 @@ int logs_open(struct manager *m, struct err *e)
 	LIST_INIT(&logs->busy);
 	m->logs = logs;
 	logs->index_dirfd = dir_make_open(path, 0700);
-	return logs->index_dirfd < 0 ? err_set_errno(e, logs->index_dirfd, "opening %s", path) : 0;
+	if (logs->index_dirfd < 0) {
+		return err_set_errno(e, logs->index_dirfd, "opening %s", path);
+	}
+	(void) file_sweep_at(logs->index_dirfd, ".");
+	return 0;
 }
 
 static void look_at_running(struct context *c, void *arg)
 {
-	if (c->state != LIFE_STOPPED) {
+	if (c->state != LIFE_STOPPED || c->log) {
 		look_at(c, arg);
 	}
 }

@@ -1,6 +1,7 @@
 /* What a new daemon does with what an earlier one left: adopt what lives, report what ended, and
  * sweep what was half-made. The journals say what there should be; processes are believed only
  * when their start time agrees. */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -273,8 +274,10 @@ int recover(struct manager *m, struct err *e)
 	int r;
 
 	(void) fault_point("recover-begun", NULL);
-	(void) file_sweep_at(m->journal_dirfd);
-	(void) file_sweep_at(m->config_dirfd);
+	(void) file_sweep_at(m->journal_dirfd, ".");
+	(void) file_sweep_at(m->config_dirfd, ".");
+	(void) file_sweep_at(AT_FDCWD, m->run_dir);
+	(void) file_sweep_at(AT_FDCWD, m->state_dir);
 	r = journal_each(m, recover_one);
 	if (r < 0) {
 		return err_set_errno(e, r, "reading the journals in %s/contexts", m->run_dir);

@@ -228,7 +228,7 @@ void fs_sweep(struct fs_host *h)
 		closedir(d);
 	else
 		fd_close(fd);
-	(void) file_sweep_at(h->uppers_fd);
+	(void) file_sweep_at(h->uppers_fd, ".");
 	if (asprintf(&directory, "%s/uppers", h->state_dir) >= 0)
 		loop_sweep(directory);
 	else

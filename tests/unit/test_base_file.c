@@ -128,12 +128,12 @@ static void a_sweep_takes_what_a_dead_replacement_left(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		assert_int_equal(file_replace_at(f->fd, others[i], "", 0, 0644), 0);
 	assert_int_equal(mkdirat(f->fd, ".dir.0123abcd", 0755), 0);
-	assert_int_equal(file_sweep_at(f->fd), 0);
+	assert_int_equal(file_sweep_at(f->fd, "."), 0);
 	assert_int_equal(faccessat(f->fd, ".x.ini.0123abcd", F_OK, 0), -1);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		assert_int_equal(faccessat(f->fd, others[i], F_OK, 0), 0);
 	assert_int_equal(faccessat(f->fd, ".dir.0123abcd", F_OK, 0), 0);
-	assert_int_equal(file_sweep_at(-1), -EBADF);
+	assert_int_equal(file_sweep_at(-1, "."), -EBADF);
 }
 
 static void replacing_a_link_replaces_the_link(void **state)

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -134,7 +135,7 @@ static int open_all(struct context *c, uint64_t kept, struct notify *n, struct e
 		return err_set_errno(e, n->fd, "making %s/notify/%s/" FILE_NAME,
 				     c->manager->run_dir, c->name);
 	}
-	return 0;
+	return kept ? 0 : fault_point("notify-made", e);
 }
 
 int notify_adopt(struct context *c, uint64_t inode, notify_heard heard, void *arg,
@@ -160,7 +161,12 @@ int notify_adopt(struct context *c, uint64_t inode, notify_heard heard, void *ar
 
 int notify_new(struct context *c, notify_heard heard, void *arg, struct notify **ret, struct err *e)
 {
-	return notify_adopt(c, 0, heard, arg, ret, e);
+	int r = notify_adopt(c, 0, heard, arg, ret, e);
+
+	if (r < 0 && c->manager->notify_dirfd >= 0) {
+		(void) tree_remove_at(c->manager->notify_dirfd, c->name);
+	}
+	return r;
 }
 
 int notify_dir_fd(const struct notify *n)

@@ -106,8 +106,9 @@ check "and cuts it" retry_until 10 log_has rude after
 is "its log is what is left" "$(ctl logs rude)" after
 check "the disk gets its blocks back" retry_until 5 disk_below rude 100000000
 check "it stops" ctl stop rude
-is "a new daemon knows that the first line is whole" "$(term_daemon; launch_daemon --journal-stdout "$JOURNAL"; ctl logs rude)" after
-DAEMON=$(pgrep -n -f -- "--state-dir $WARD_DIR/state") # launched in a subshell
+term_daemon
+launch_daemon --journal-stdout "$JOURNAL"
+is "a new daemon knows that the first line is whole" "$(ctl logs rude)" after
 
 # --- time and starts ---
 ini talk <<-END

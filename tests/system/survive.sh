@@ -92,6 +92,17 @@ is "exec in it is refused rather than hanging" "$RC" 125
 check "it thaws" ctl thaw steady
 is "and runs" "$(state_of steady)" running
 
+# --- a journal that is written to for years ---
+for _ in {1..1500}; do echo http://w/v1/contexts/steady/{freeze,thaw}; done |
+	xargs curl -sS --max-time 60 --unix-socket "$SOCK" -X POST >/dev/null
+like "it was frozen and thawed many times" "$(ctl events --json | jq -r .kind | grep -cx thawed)" '^1[5-9][0-9][0-9]$'
+less "its journal is no longer for it" "$(stat -c %s "$WARD_DIR/run/contexts/steady.journal")" 24000
+ctl freeze steady
+kill_daemon
+launch_daemon
+is "and says what is true" "$(state_of steady)" frozen
+ctl thaw steady
+
 # --- many deaths ---
 for i in 1 2 3 4 5; do
 	ctl start killed >/dev/null 2>&1 &

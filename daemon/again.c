@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 
 /* A service that ends before it is ready has failed, whatever its status. */
@@ -144,6 +145,7 @@ static int on_restart(sd_event_source *source, uint64_t now, void *userdata)
 		return 0;
 	}
 	s->automatic = true;
+	(void) fault_point("restart-begun", NULL);
 	if (context_start(c, NULL, WAITER_RUN, NULL, &e) < 0) {
 		log_warning("%s", e.text);
 		attempt_failed(c, &e);

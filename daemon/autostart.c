@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -144,8 +145,10 @@ void autostart_begin(struct manager *m)
 	static const struct batch_events events = { on_result, on_done };
 	struct batch *b;
 	struct err e = {};
+	bool any = read_record(m);
 
-	if (read_record(m) && manager_start_many(m, &(struct batch_request){ .autostart = true },
+	(void) fault_point("autostart-begun", NULL);
+	if (any && manager_start_many(m, &(struct batch_request){ .autostart = true },
 						 &events, m, &b, &e) < 0) {
 		log_warning("starting what starts with the machine: %s", e.text);
 	}

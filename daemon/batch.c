@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "daemon/batch_items.h"
 #include "daemon/service.h"
@@ -108,6 +109,7 @@ static void finish(struct item *it, const char *result, const struct err *e)
 		return;
 	}
 	it->over = true;
+	(void) fault_point("batch-item", NULL);
 	if (e->code && batch_set_failure(it, e) < 0) {
 		it->text = NULL; /* those after it say less */
 	}

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -323,6 +324,7 @@ static int begin_segment(struct history *h, uint64_t first)
 		(void) fd_close(fd);
 		return r;
 	}
+	(void) fault_point("segment-begun", NULL);
 	(void) fd_close(h->fd);
 	h->fd = fd;
 	h->size = 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -55,6 +56,9 @@ _Noreturn void hook_child_run(const struct hook_child *h)
 	char *environment[] = { path, name, kind, NULL };
 	int r = sched_attach_self(h->attach);
 
+	if (r >= 0) {
+		r = fault_point("hook-entered", NULL);
+	}
 	settle();
 	if (dup2(h->out, STDOUT_FILENO) < 0 || dup2(h->out, STDERR_FILENO) < 0) {
 		_exit(126);

@@ -409,6 +409,9 @@ static int begin(struct hooks *h, struct err *e)
 	}
 	if (r >= 0) {
 		h->slot = m->next_slot++;
+		r = fault_point("hook-slot-made", e);
+	}
+	if (r >= 0) {
 		r = clone_hook(h, in, out, e);
 	}
 	if (r >= 0) {

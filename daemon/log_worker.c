@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
 
@@ -97,6 +98,7 @@ _Noreturn static void work(int sock)
 		}
 		a = (struct log_answer){ .id = o.id };
 		a.result = shorten(&o, fds[0], &a.size);
+		(void) fault_point("log-shortened", NULL);
 		(void) send(sock, &a, sizeof(a), MSG_NOSIGNAL);
 		fd_close(fds[0]);
 		fd_close(fds[1]); /* gives the lock back */

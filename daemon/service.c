@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "daemon/tell.h"
 
@@ -180,6 +181,7 @@ void service_ready(struct context *c)
 	}
 	if (context_says_ready(c)) {
 		tell_fact(c, EVENT_READY, NULL); /* first: what said so will not be said again */
+		(void) fault_point("ready-told", NULL);
 	} else if (!c->throwaway) { /* right behind its "started": no note of its own */
 		(void) events_add(c->manager->events, EVENT_READY, c->name, NULL);
 	}

@@ -6,13 +6,28 @@
 . "$(dirname "$0")/../lib/harness.sh"
 WARDD=${WARD_FAULTS:-$BUILD/faults/wardd}
 [ -x "$WARDD" ] || skip_all "$WARDD is not built (make FAULTS=1)"
+# what the daemons leave is this shell's, which reaps at once, not like any init
+[ -n "${REAPS-}" ] || REAPS=1 exec python3 -c 'import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1) # PR_SET_CHILD_SUBREAPER
+os.execv("/bin/bash", ["bash", *sys.argv[1:]])' "$0"
 CTL_TIMEOUT=15
 start_daemon
 
 # --- contexts: together they come past every point ---
+# ready when it says so
+cat >"$WARD_DIR/tell" <<-'END'
+	import os, socket
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.connect(os.environ["NOTIFY_SOCKET"])
+	s.send(b"READY=1")
+	os.execvp("sleep", ["sleep", "1000"])
+END
 ini steady <<-END
 	[context]
-	command = sleep 1000
+	command = /usr/bin/env python3 /tell
+	ready = notify
+	[files]
+	bind = $WARD_DIR/tell:/tell
 END
 ini victim <<-END
 	[context]
@@ -83,179 +98,72 @@ ini mule <<-END
 	command = sleep 1000
 	stop = KILL
 END
-declare -A ENDS=([victim]='[signal TERM]' [tree]='[signal TERM]' [fresh]='[signal TERM]'
-	[system]='[status 7]' [plain]='[status 7]' [mule]='[signal KILL]')
+# programs of the host around its life: two and two, as an order is good for once
+printf '#!/bin/sh\necho "$WARD_NAME $WARD_HOOK" >>%s\n' "$WARD_DIR/hooked" >"$WARD_DIR/hook"
+chmod 755 "$WARD_DIR/hook"
+for kinds in 'before before-start before-stop' 'after after-ready after-stop'; do
+	read -r name first second <<<"$kinds"
+	ini "$name" <<-END
+		[context]
+		command = sleep 1000
+		stop = TERM 5s KILL
+		[hooks]
+		$first = $WARD_DIR/hook
+		$second = $WARD_DIR/hook
+	END
+done
+# ready when it says so, with a watchdog; ready when a look says so
+ini listener <<-END
+	[context]
+	command = /usr/bin/env python3 /tell
+	stop = TERM 5s KILL
+	ready = notify
+	watchdog = 10m
+	[files]
+	bind = $WARD_DIR/tell:/tell
+END
+ini probed <<-END
+	[context]
+	command = sleep 1000
+	stop = TERM 5s KILL
+	ready = exec:true
+END
+# starts again by itself; starts with the machine; many at once
+ini service <<-END
+	[context]
+	command = sleep 1000
+	stop = TERM 5s KILL
+	restart = always
+	restart-delay = 10ms
+	restart-limit = none
+END
+ini auto <<-END
+	[context]
+	command = sleep 1000
+	stop = TERM 5s KILL
+	autostart = yes
+END
+for name in one two; do
+	ini $name <<-END
+		[context]
+		command = sleep 1000
+		stop = TERM 5s KILL
+		mark = pack
+		$([ $name = one ] || echo after = one)
+	END
+done
+# the front of its log is cut off
+LINES_WRITTEN=2000
+ini long <<-END
+	[context]
+	command = sh -c "seq -f 'line %.0f' $LINES_WRITTEN; exec sleep 1000"
+	log = file:64M
+	stop = TERM 5s KILL
+END
+declare -A ENDS=([system]='[status 7]' [plain]='[status 7]' [mule]='[signal KILL]')
+for name in victim tree fresh before after listener probed service auto one two long; do ENDS[$name]='[signal TERM]'; done
 KEPT='victim fresh'
-
-# --- fault points: their names, and the file by which daemon and children get their orders ---
-points_in() {
-	grep -rhoE "$1" --include=*.c base fs context daemon sched netctl |
-		sed 's/[^"]*"\([^"]*\)".*/\1/' | sort -u
-}
-name='"[a-z]+(-[a-z]+)*"'
-cd "$ROOT" || exit
-STEPS=$(points_in "(add_step|step_for|step_rules)\([^\"]*$name|step\)\{ \.name = $name|\{ $name, (command|set)_")
-POINTS=$(points_in "fault_point\($name")
-NEVER_FAIL=$(points_in "\(void\) fault_point\($name") # nobody looks at what they return
-BACKGROUND=$'slot-made\nseat-map\nseat-entered' # where seats are kept: on the way of no verb
-among() { case $'\n'$2$'\n' in *$'\n'"$1"$'\n'*) ;; *) return 1 ;; esac; } # NAME LINES
-needs() { # POINT: what the host must have to come past it, as doctor calls it
-	case $1 in
-	landlock*) echo landlock-scopes ;;
-	seccomp*) echo seccomp-filter ;;
-	time-namespace) echo time-ns ;;
-	keyring) echo keyrings ;;
-	mount-cgroup) echo cgroup2 ;;
-	cgroup-devices) echo devices ;;
-	image-made | loop-attached) echo loop ;;
-	esac
-}
-FAULT=$WARD_DIR/fault
-NOTHING=$(printf '\\0%.0s' {1..8192})
-order() { printf "$1${NOTHING:2 * ${#1}}" 1<>"$FAULT"; }
-obeyed() { local record; mapfile -d '' -n 1 -t record <"$FAULT"; [ -z "${record[0]}" ]; }
-passed() { local records; mapfile -d '' -t records <"$FAULT"; printf '%s\n' "${records[@]:1}" | grep .; }
-
-# --- the daemon ---
-exec {SILENCE}<> <(:)
-soon() { # SECONDS COMMAND...: as retry_until, without a process for each nap
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-	shift
-	until "$@"; do
-		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
-		read -rt 0.01 -u "$SILENCE" || :
-	done
-}
-daemon_answers() { [ -S "$SOCK" ] && "$WARDCTL" --socket "$SOCK" list; } >/dev/null 2>&1
-SEATS=2
-mounts_of() { # PID: sets MOUNTS
-	local device root point
-	MOUNTS=()
-	while read -r _ _ device root point _; do MOUNTS["$device $root $point"]=1; done <"/proc/$1/mountinfo"
-}
-declare -A MOUNTS BORN_WITH
-launch() {
-	WARD_FAULT=$FAULT "$WARDD" --config-dir "$WARD_DIR/config" --state-dir "$WARD_DIR/state" \
-		--run-dir "$WARD_DIR/run" --seats $SEATS </dev/null >>"$WARD_DIR/log" 2>&1 &
-	DAEMON=$!
-	disown # its death is no news
-	soon 20 daemon_settled
-	daemon_answers || return
-	mounts_of "$DAEMON"
-	BORN_WITH=()
-	for mount in "${!MOUNTS[@]}"; do BORN_WITH[$mount]=1; done
-}
-relaunch() { term_daemon; launch; }
-# a dying daemon may take a moment to be gone: either it answers or it is
-up() { soon 10 daemon_settled; gone "$DAEMON" || return 0; launch; }
-descriptors() { local all=("/proc/$DAEMON/fd"/*); COUNT=${#all[@]}; }
-descriptors_within() { descriptors; [ "$COUNT" -le "$1" ]; }
-
-# --- what there is ---
-declare -A STATE PID EXIT
-look() {
-	local name state pid end
-	STATE=() PID=() EXIT=()
-	while read -r name state pid _ _ _ end; do
-		STATE[$name]=$state PID[$name]=$pid EXIT[$name]=$end
-	done < <(ctl list)
-	unset 'STATE[NAME]' 'PID[NAME]' # the table's head
-}
-children() { # of the daemon that are no context: sets CHILDREN
-	local child
-	CHILDREN=''
-	for child in $(<"/proc/$DAEMON/task/$DAEMON/children"); do
-		case " ${PID[*]} " in *" $child "*) ;; *) CHILDREN="$CHILDREN $child" ;; esac
-	done
-}
-seated() { children; set -- $CHILDREN; [ $# -eq "$SEATS" ]; }
-slot_of() { # PID: sets SLOT
-	local line
-	SLOT=
-	while read -r line; do
-		if [[ $line =~ /ward/$INSTANCE/([0-9]+) ]]; then SLOT=${BASH_REMATCH[1]}; fi
-	done <"/proc/$1/cgroup"
-} 2>/dev/null
-in_slot() { # CONTEXT FILE...: the first of these files there is of its cgroups
-	local top file
-	slot_of "${PID[$1]}"
-	shift
-	for file in "$@"; do
-		for top in "${TOPS[@]}"; do [ ! -e "$top/$SLOT/$file" ] || { echo "$(<"$top/$SLOT/$file")"; return; }; done
-	done
-}
-
-# --- what there should not be: a line for each, told once ---
-KNOWN=''
-tell() { among "$1" "$KNOWN" || echo "$1"; }
-stray_cgroups() { # " SLOT ... " of contexts
-	local keep=$1 child top dir slot pid comm
-	children
-	for child in $CHILDREN; do slot_of "$child"; keep="$keep$SLOT "; done
-	for top in "${TOPS[@]}"; do
-		for dir in "$top"/*/; do
-			slot=${dir%/} slot=${slot##*/}
-			case $keep in *" $slot "*) ;; *) [ ! -d "$dir" ] || tell "cgroup $dir" ;; esac
-			case $1 in *" $slot "*) ;; *) continue ;; esac
-			while read -r pid; do # a child of the daemon that never came to its exec
-				read -r comm <"/proc/$pid/comm" && [ "$comm" = wardd ] && tell "process $pid"
-			done <"$dir/cgroup.procs"
-		done
-	done 2>/dev/null
-}
-stray_files() {
-	local file base
-	shopt -s nullglob dotglob
-	for file in "$WARD_DIR"/{run,state,config}/{*,*/*}; do
-		[ ! -d "$file" ] || continue
-		file=${file#"$WARD_DIR/"} base=${file##*/} base=${base%.*}
-		case $file in
-		run/lock | run/control.sock) continue ;;
-		run/contexts/*.status) [ "${STATE[$base]-stopped}" = stopped ] || continue ;;
-		state/uppers/*.img | state/uppers/*.host) [[ " $KEPT " = *" $base "* ]] && continue ;;
-		config/*.ini | run/contexts/*.journal | state/logs/*.log)
-			[ "$base" != steady ] && [ -z "${ENDS[$base]-}" ] || continue ;;
-		esac
-		tell "file $file"
-	done
-}
-stray_loops() {
-	local file backing
-	for file in /sys/block/loop*/loop/backing_file; do
-		read -r backing <"$file" || continue
-		[[ $backing = $WARD_DIR/*/*.img* ]] || continue
-		backing=${backing##*/} backing=${backing%%.img*}
-		[ "${STATE[$backing]-stopped}" != stopped ] || tell "loop device of $backing"
-	done 2>/dev/null
-}
-# in the host's table any of ours, in the daemon's any that it was not born with nor got from the host
-stray_mounts() {
-	local -A host=()
-	local mount
-	mounts_of self
-	for mount in "${!MOUNTS[@]}"; do
-		host[$mount]=1
-		[[ $mount != *"$WARD_DIR"* ]] || tell "mount $mount"
-	done
-	mounts_of "$DAEMON"
-	for mount in "${!MOUNTS[@]}"; do
-		[ -n "${host[$mount]-}${BORN_WITH[$mount]-}" ] || tell "mount of the daemon $mount"
-	done
-}
-stray() {
-	local name slots=' '
-	look
-	for name in "${!STATE[@]}"; do
-		[ "$name" = steady ] || [ -n "${ENDS[$name]-}" ] || tell "context $name"
-		[ "${STATE[$name]}" = stopped ] || { slot_of "${PID[$name]}"; slots="$slots$SLOT "; }
-	done
-	stray_cgroups "$slots"
-	stray_files
-	stray_loops
-	stray_mounts
-	[ "${PID[steady]}" = "$STEADY" ] || tell "another steady context"
-}
-nothing_stray() { STRAY=$(stray); [ -z "$STRAY" ]; }
+. "$ROOT/tests/lib/faults.sh"
 
 # --- verbs: what each needs, what it does, what is true after it whoever died ---
 # process 1 without an init gets only the signals that it catches
@@ -263,12 +171,26 @@ catches_term() { local mask; mask=$(sed -n 's/^SigCgt:.*\(....\)$/\1/p' "/proc/$
 begin() { # CONTEXT
 	ctl start "$1" && look && case $1 in system | plain) soon 5 catches_term "${PID[$1]}" ;; esac
 }
+put_hole() { # before what the context will write
+	ctl stop long && rm -f "$WARD_DIR"/state/logs/{long.log,index/long} &&
+		truncate -s 6G "$WARD_DIR/state/logs/long.log" && echo "an old line" >>"$WARD_DIR/state/logs/long.log"
+}
+has_no_hole() { [ "$(stat -c %s "$WARD_DIR/state/logs/long.log")" -lt 2000000000 ]; }
+has_log() { [ "$(ctl logs long --start 1 | paste -sd, | md5sum)" = "$(seq -f 'line %.0f' $LINES_WRITTEN | paste -sd, | md5sum)" ]; }
+runs() { look && [ "${STATE[$1]-}" = running ]; }
+runs_anew() { runs "$1" && [ "${PID[$1]}" != "$2" ]; } # CONTEXT PID
+dead_or() { gone "$DAEMON" || "$@"; }
 ready() { # VERB CONTEXT
 	[ -e "$WARD_DIR/config/fresh.ini" ] || cp "$WARD_DIR/fresh.ini" "$WARD_DIR/config/"
 	look
 	case $1 in
 	run* | detach) return ;;
 	recover) [ "${STATE[mule]}" = running ] || begin mule ;;
+	create) ctl stop fresh; ctl delete fresh; look; return ;;
+	start-many) ctl stop --mark pack; look; return ;;
+	stop-many) ctl start --mark pack; look; return ;;
+	boot) ctl stop auto; look; return ;;
+	shorten) put_hole; look; return ;;
 	esac
 	case $1:${STATE[$2]} in
 	start:stopped | bare:stopped | refill:stopped | thaw:frozen) ;;
@@ -283,6 +205,7 @@ ready() { # VERB CONTEXT
 	look
 } >/dev/null
 share=40
+FREEZES=$(for _ in {1..100}; do echo "http://w/v1/contexts/victim/"{freeze,thaw}; done)
 act() { # VERB CONTEXT
 	case $1 in
 	start | freeze | thaw | stop) ctl "$1" "$2" ;;
@@ -290,6 +213,13 @@ act() { # VERB CONTEXT
 	exec) ctl exec "$2" -- true ;;
 	exec-tty) ctl exec --tty "$2" -- true ;;
 	set) share=$((share + 1)) && ctl set "$2" cpu.limit=$share% ;;
+	reload) share=$((share + 1)) && sed -Ei "s/(limit *= *)[0-9]+%/\1$share%/" "$WARD_DIR/config/$2.ini" && ctl reload "$2" ;;
+	rotate) api -X POST $FREEZES ;; # more than fits into a segment of the events' history
+	create) ctl create "$WARD_DIR/fresh.ini" ;;
+	start-many) ctl start --mark pack ;;
+	stop-many) ctl stop --mark pack ;;
+	again) kill -KILL "${PID[$2]}" && soon 5 dead_or runs_anew "$2" "${PID[$2]}" ;;
+	shorten) ctl start long && soon 10 dead_or has_no_hole ;;
 	run) ctl run -- true ;;
 	run-tty) ctl run --tty -- true ;;
 	detach) ctl run --detach -- true ;;
@@ -297,6 +227,7 @@ act() { # VERB CONTEXT
 	recover) # the daemon is killed, and while there is none a context ends
 		kill -KILL "$DAEMON" && soon 5 gone "$DAEMON" && kill -TERM "${PID[mule]}" &&
 			soon 5 gone "${PID[mule]}" && launch ;;
+	boot) term_daemon; rm -f "$WARD_DIR/run/autostart"; launch && soon 5 dead_or runs auto ;;
 	esac
 } </dev/null >/dev/null 2>"$WARD_DIR/stderr"
 complain() { WHY="$WHY$1; "; }
@@ -325,6 +256,20 @@ after() { # VERB CONTEXT PID
 	case $1 in
 	run | run-tty | detach) ;;
 	stop) ends_well "$2" ;;
+	create) [ -n "${STATE[$2]-}" ] || ctl create "$WARD_DIR/fresh.ini" || complain "it is not created again" ;;
+	start-many | stop-many)
+		ctl start --mark pack >/dev/null 2>"$WARD_DIR/stderr" || complain "start: $(<"$WARD_DIR/stderr")"
+		ends_well two && ends_well one ;;
+	again) soon 10 runs_anew "$2" "$3" || complain "it is ${STATE[$2]} as ${PID[$2]}, was $3" ;;
+	boot) soon 10 runs auto && ends_well auto || complain "it was not started: ${STATE[auto]}" ;;
+	shorten)
+		[ "${STATE[long]-}" = running ] || ctl start long
+		soon 10 has_no_hole || complain "the hole is there yet"
+		soon 5 has_log || complain "lines are lost: $(ctl logs long --start 1 | head -n 3 | paste -sd,)" ;;
+	rotate)
+		[ "${PID[$2]}" = "$3" ] || complain "it is ${STATE[$2]} as ${PID[$2]}, was $3"
+		ctl events --json | jq -s -e '[.[].seq] | . == unique' >/dev/null || complain "numbers of events come twice"
+		agrees "$2" ;;
 	delete)
 		[ -z "${STATE[$2]-}" ] || ctl delete "$2" 2>"$WARD_DIR/stderr" >&2 ||
 			complain "it is not deleted again: $(<"$WARD_DIR/stderr")"
@@ -351,15 +296,21 @@ add_pair() { # VERB POINT CONTEXT
 	WAY[$1 $2]=$3
 	PAIRS+=("$1 $2")
 }
-trace() { # VERB CONTEXT
+trace() { # VERB CONTEXT [POINTS]: all that were not seen before, or these, whatever was seen
 	local point
-	ready "$@"
+	ready "$1" "$2"
 	soon 3 seated
 	order ''
-	act "$@" || not_ok "$1 $2" "$(<"$WARD_DIR/stderr")"
+	act "$1" "$2" || not_ok "$1 $2" "$(<"$WARD_DIR/stderr")"
 	look
 	soon 3 seated
 	SEEN=$SEEN$'\n'$(passed)
+	for point in ${3-}; do
+		among "$point" "$(passed)" || not_ok "$1 $2 comes past $point" "$(passed | paste -sd' ')"
+		[ -z "${WAY[$1 $point]-}" ] || point=$point=$2
+		add_pair "$1" "$point" "$2"
+	done
+	[ $# -eq 2 ] || return
 	for point in $(passed); do
 		case $1 in
 		bare | refill) among "$point" "$BACKGROUND" || continue ;;
@@ -375,6 +326,7 @@ trace() { # VERB CONTEXT
 term_daemon
 truncate -s 8192 "$FAULT"
 launch
+check "a new daemon keeps seats before anything was started" soon 3 seated
 mapfile -t TOPS < <(our_cgroups | grep "/$INSTANCE\$")
 check "a context that must never notice starts" ctl start steady
 STEADY=$(pid_of steady) SEEN=''
@@ -385,9 +337,27 @@ done
 trace start fresh
 trace stop fresh
 trace delete fresh
+trace create fresh 'file-written file-replaced'
 trace stop mule
+hooks='hook-slot-made hook-entered hook-begun hook-finished'
+for context in before after; do
+	trace start $context "$hooks"
+	trace stop $context "$hooks"
+done
+trace start listener 'attach-notify watchdog notify-made ready-told'
+ctl stop listener
+trace start probed 'exec-begun ready-told'
+ctl stop probed
+trace reload victim 'set-intended set-applied'
+trace rotate victim segment-begun
+trace start-many two batch-item
+trace stop-many two batch-item
+ctl start service
+trace again service 'ending-read ending-journaled ending-slot-removed restart-begun'
+trace boot auto 'file-written file-replaced autostart-begun batch-item'
+! collapses || trace shorten long 'log-moving log-shortened log-moved'
 for verb in run run-tty detach; do trace $verb -; done
-trace recover victim
+trace recover victim 'recover-begun file-written recover-adopted'
 trace refill victim
 SEATS=0
 relaunch
@@ -404,11 +374,16 @@ is "every point that was passed is known by its name" \
 round() { # kill|fail VERB POINT
 	local context=${WAY[$2 $3]} daemon
 	WHY=''
-	[ "$2" != bare ] || { SEATS=0; relaunch; }
+	case $2:$SEATS in
+	bare:2) SEATS=0 && relaunch ;;
+	bare:0) ;;
+	*:0) SEATS=2 && relaunch ;;
+	esac
 	ready "$2" "$context" 2>"$WARD_DIR/stderr" || complain "it is not ready: $(<"$WARD_DIR/stderr")"
 	soon 5 seated || complain "$SEATS seats are kept: $CHILDREN"
 	descriptors
 	local before=$COUNT pid=${PID[$context]-}
+	: >"$WARD_DIR/hooked"
 	daemon=$DAEMON
 	order "$1:${3%=*}"
 	act "$2" "$context"
@@ -417,13 +392,16 @@ round() { # kill|fail VERB POINT
 	up || complain "no daemon: $(tail -n 3 "$WARD_DIR/log")"
 	[ "$DAEMON" = "$daemon" ] || deaths=$((deaths + 1))
 	[ "$1" != fail ] || refused "$2" "$3" "$context"
-	[ "$2" != bare ] || { SEATS=2; relaunch; }
 	after "$2" "$context" "$pid"
+	case $1:$2:$3 in
+	*:hook-entered* | fail:*:hook-slot-made*) ;; # that one was lost
+	*:st*:hook-*) grep -q "^$context " "$WARD_DIR/hooked" || complain "no hook of $context ran" ;;
+	esac
 	soon 5 nothing_stray || {
 		complain "left: ${STRAY//$'\n'/, }"
 		KNOWN=$KNOWN$'\n'$STRAY
 	}
-	[ "$DAEMON" != "$daemon" ] || soon 3 descriptors_within "$before" ||
+	[ "$DAEMON" != "$daemon" ] || [ "$2" = shorten ] || soon 3 descriptors_within "$before" ||
 		complain "descriptors: $COUNT, were $before"
 }
 OBEYED='' deaths=0
@@ -438,10 +416,8 @@ missed=''
 facts=$(ctl doctor --json)
 for point in $(sort -u <<<"$STEPS"$'\n'"$POINTS"); do
 	! among "kill:$point" "$OBEYED" || continue
-	need=$(needs "$point")
-	if [ -n "$need" ] && jq -e --arg n "$need" 'any(.features[]; .name == $n and (.present | not))' \
-		<<<"$facts" >/dev/null; then
-		skip "killed at $point" "this host has no $need"
+	if why=$(lacks "$point" "$facts"); then
+		skip "killed at $point" "$why"
 	else
 		missed="$missed$point "
 	fi
@@ -452,10 +428,11 @@ is "every fault point was reached" "$missed" ""
 # The client is told, and where; the context is as it was.
 refused() { # VERB POINT CONTEXT
 	local where=$2
-	case $2 in file-written | image-made) where='Input/output error' ;; esac
+	case $2 in file-written | image-made | hook-entered) where='Input/output error' ;; esac
 	look
 	case $1:$2 in
-	freeze:* | thaw:*) return ;; # only the log is told
+	freeze:* | thaw:* | boot:* | again:*) return ;; # only the log is told
+	start:hook-*=after | start:exec-begun) return ;; # likewise; a look is had again
 	refill:*) relaunch; return ;; # likewise; the next start would have made more
 	stop:* | recover:*) relaunch; return ;; # the status file is there yet
 	run*:* | exec*:*) [ "$RC" = 125 ] || complain "the client ended with $RC" ;;
@@ -472,6 +449,19 @@ for pair in "${PAIRS[@]}"; do
 	[ -z "$WHY" ]
 	verdict "failing at $point during $verb: all is undone, and the error says where" $? "$WHY"
 done
+# --- what the rounds do not see ---
+ctl start fresh && ctl stop fresh
+printf 'device = /dev/none-%d\n' {1..40} >>"$WARD_DIR/config/fresh.ini" # more than can be planned
+refuse "a start is refused at once" ctl start fresh
+look
+is "how the context had ended before is known" "${EXIT[fresh]}" "${ENDS[fresh]}"
+DIRECTORIES=$(echo "$WARD_DIR"/{config,run,run/contexts,state,state/uppers,state/logs/index})
+for dir in $DIRECTORIES; do : >"$dir/.x.0123abcd"; done
+relaunch
+look
+is "also by the next daemon" "${EXIT[fresh]}" "${ENDS[fresh]}"
+is "which removes what is left of files that were being replaced" \
+	"$(find $DIRECTORIES -name '.x.*')" ""
 term_daemon
 launch_daemon
 is "the steady context never noticed" "$(pid_of steady):$(state_of steady)" "$STEADY:running"

@@ -17,6 +17,7 @@
 #define BYTES_MAX ((size_t) LOG_MARKS_MAX * 2 * sizeof(struct log_mark))
 #define KEPT_MARKS (LOG_MARKS_MAX / 4 * 3)
 #define SPACING (LOG_MARKS_MAX / 2)
+#define MOVE_MARKS_MAX 64 /* so far back a move is looked for */
 
 static_assert(sizeof(struct log_mark) == 32, "the file's format");
 
@@ -74,6 +75,24 @@ int log_index_last(int dirfd, const char *name, struct log_mark ret[static 2])
 		return -EBADMSG;
 	}
 	return (int) want;
+}
+
+bool log_index_move(int dirfd, const char *name, struct log_mark ret[static 2])
+{
+	_cleanup_close_ int fd = sys(openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+	struct log_mark tail[MOVE_MARKS_MAX] = {};
+	off_t count = fd < 0 ? 0 : lseek(fd, 0, SEEK_END) / (off_t) sizeof(*tail);
+	off_t first = count < MOVE_MARKS_MAX ? 0 : count - MOVE_MARKS_MAX;
+	ssize_t n = fd < 0 ? 0 : pread(fd, tail, sizeof(tail), first * (off_t) sizeof(*tail));
+	ssize_t i = n / (ssize_t) sizeof(*tail) - 1;
+
+	while (i >= 0 && (tail[i].kind == LOG_MARK_START || tail[i].kind == LOG_MARK_EXIT))
+		i--;
+	if (i < 0 || tail[i].kind != LOG_MARK_MOVING)
+		return false;
+	ret[0] = i > 0 ? tail[i - 1] : (struct log_mark){};
+	ret[1] = tail[i];
+	return true;
 }
 
 /* Rewrites it with fewer marks. */

@@ -46,6 +46,9 @@ struct log_marks {
 void log_marks_done(struct log_marks *m);
 /** Reads the last two: `ret[1]` the last, `ret[0]` the one before. @return how many, or -errno. */
 int log_index_last(int dirfd, const char *name, struct log_mark ret[static 2]);
+/** Whether the last move was begun and not noted as done: `ret[1]` its mark, `ret[0]` the one
+ * before (zeros: none). Starts and exits may have been noted since. */
+bool log_index_move(int dirfd, const char *name, struct log_mark ret[static 2]);
 /** Appends one mark. When there are too many, those before `floor` go and older ones are thinned.
  * @return 0 or -errno. */
 [[nodiscard]] int log_index_add(int dirfd, const char *name, const struct log_mark *mark,

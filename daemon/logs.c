@@ -307,7 +307,7 @@ static void load(struct log *l)
 {
 	struct logs *logs = l->manager->logs;
 	_cleanup_close_ int fd = log_file_open(l->manager, l->context->name, O_RDONLY);
-	struct log_mark last[2] = {};
+	struct log_mark last[2] = {}, move[2];
 	int n = log_index_last(logs->index_dirfd, l->context->name, last);
 	struct stat st;
 	off_t data;
@@ -321,10 +321,10 @@ static void load(struct log *l)
 	l->base = last[1].base;
 	l->seen_end = last[1].end;
 	l->seen_us = last[1].time_us;
-	if (n > 0 && last[1].kind == LOG_MARK_MOVING) {
+	if (n > 0 && log_index_move(logs->index_dirfd, l->context->name, move)) {
 		/* a worker of a daemon that died may be at it: it holds the lock */
 		fd_close(log_index_lock(logs->index_dirfd, l->context->name));
-		settle_move(l, last[0].base, last[1].base);
+		settle_move(l, move[0].base, move[1].base);
 	}
 	l->floor = l->base;
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {

@@ -76,6 +76,27 @@ static void test_marks_come_back(void **state)
 	log_marks_done(&all);
 }
 
+static void test_a_move_is_open_until_it_is_noted_as_done(void **state)
+{
+	struct place *p = *state;
+	struct log_mark move[2];
+
+	assert_false(log_index_move(p->fd, "x", move));
+	add(p->fd, LOG_MARK_TIME, 1, 100, 10);
+	assert_false(log_index_move(p->fd, "x", move));
+	add(p->fd, LOG_MARK_MOVING, 2, 100, 50);
+	assert_true(log_index_move(p->fd, "x", move));
+	add(p->fd, LOG_MARK_START, 3, 100, 10); /* in force until then is the old base */
+	add(p->fd, LOG_MARK_EXIT, 4, 120, 10);
+	assert_true(log_index_move(p->fd, "x", move));
+	assert_int_equal(move[0].base, 10);
+	assert_int_equal(move[1].base, 50);
+	add(p->fd, LOG_MARK_MOVED, 5, 120, 50);
+	assert_false(log_index_move(p->fd, "x", move));
+	add(p->fd, LOG_MARK_EXIT, 6, 130, 50);
+	assert_false(log_index_move(p->fd, "x", move));
+}
+
 static void test_torn_and_damaged_marks_are_passed_over(void **state)
 {
 	const struct log_mark back = { 1, 1, 0, LOG_MARK_TIME, 0 },
@@ -190,6 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_marks_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_move_is_open_until_it_is_noted_as_done,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_torn_and_damaged_marks_are_passed_over, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_an_index_stays_small, set_up, tear_down),

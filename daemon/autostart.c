@@ -148,8 +148,8 @@ void autostart_begin(struct manager *m)
 	bool any = read_record(m);
 
 	(void) fault_point("autostart-begun", NULL);
-	if (any && manager_start_many(m, &(struct batch_request){ .autostart = true },
-						 &events, m, &b, &e) < 0) {
+	if (any && manager_start_many(m, &(struct batch_request){ .autostart = true }, &events, m,
+				      &b, &e) < 0) {
 		log_warning("starting what starts with the machine: %s", e.text);
 	}
 }

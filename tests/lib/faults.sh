@@ -64,6 +64,7 @@ mounts_of() { # PID: sets MOUNTS
 }
 declare -A MOUNTS BORN_WITH
 launch() {
+	[ ! -S "$SOCK" ] || rm -f "$SOCK" # of a dead one: until there is a new one, nobody need be asked
 	WARD_FAULT=$FAULT "$WARDD" --config-dir "$WARD_DIR/config" --state-dir "$WARD_DIR/state" \
 		--run-dir "$WARD_DIR/run" --history 64K --seats $SEATS </dev/null >>"$WARD_DIR/log" 2>&1 &
 	DAEMON=$!

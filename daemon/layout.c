@@ -29,11 +29,6 @@
 #define STAMP "version"
 #define STAMP_NEW ".version.new"
 
-/* Where tests/system/upgrade.sh cuts a migration off. */
-#define CUT_STAMP "layout-stamp"
-#define CUT_BAR "layout-bar"
-#define CUT_BARRED "layout-barred"
-
 /* One of the two directories. */
 struct place {
 	const char *path;
@@ -53,12 +48,6 @@ int layout_refuse(struct err *e, const char *file, int64_t version, int known, c
 		       ", knows versions up to %d: nothing was changed, what runs runs on; start "
 		       "that Ward's wardd again, or see UPGRADES in wardd(8)",
 		       file, version, ward[0] ? ward : "(a newer one)", known);
-}
-
-static int cut(const char *point)
-{
-	(void) point;
-	return fault_point(point);
 }
 
 /* --- the file `version` --- */
@@ -115,7 +104,7 @@ static int write_stamp(struct place *p, int64_t version, struct err *e)
 	if (r == 0)
 		r = sys(fsync(fd));
 	if (r == 0)
-		r = cut(CUT_STAMP);
+		r = fault_point("layout-stamp", NULL);
 	if (r == 0)
 		r = sys(renameat(p->fd, STAMP_NEW, p->fd, STAMP));
 	if (r == 0)
@@ -233,7 +222,7 @@ static int bar_old_wardd(int dirfd)
 		return tree_remove_at(dirfd, BAR_NEW); /* the file, after a cut */
 	r = make_bar(dirfd);
 	if (r == 0)
-		r = cut(CUT_BAR);
+		r = fault_point("layout-bar", NULL);
 	if (r == 0)
 		r = sys(renameat2(dirfd, BAR_NEW, dirfd, BAR, RENAME_EXCHANGE));
 	if (r == -EINVAL) { /* a file system that cannot */
@@ -243,7 +232,7 @@ static int bar_old_wardd(int dirfd)
 	if (r == -ENOENT)
 		r = sys(renameat(dirfd, BAR_NEW, dirfd, BAR));
 	if (r == 0)
-		r = cut(CUT_BARRED);
+		r = fault_point("layout-barred", NULL);
 	return r == 0 ? tree_remove_at(dirfd, BAR_NEW) : r;
 }
 

@@ -141,7 +141,7 @@ stray_files() {
 		case $file in */run/notify/*) ;; *) [ ! -d "$file" ] || continue ;; esac
 		file=${file#"$WARD_DIR/"} base=${file##*/} base=${base%.*}
 		case $file in
-		run/lock | run/control.sock | run/autostart | state/events/state | state/events/*.jsonl) continue ;;
+		run/lock/README | run/wardd.lock | state/lock | run/control.sock | run/autostart | run/version | state/version | state/events/state | state/events/*.jsonl) continue ;;
 		run/notify/*) base=${file#run/notify/} && [ "${STATE[${base%/*}]-stopped}" = stopped ] || continue ;;
 		run/contexts/*.status) [ "${STATE[$base]-stopped}" = stopped ] || continue ;;
 		state/uppers/*.img | state/uppers/*.host) [[ " $KEPT " = *" $base "* ]] && continue ;;

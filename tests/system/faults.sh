@@ -227,6 +227,9 @@ act() { # VERB CONTEXT
 	recover) # the daemon is killed, and while there is none a context ends
 		kill -KILL "$DAEMON" && soon 5 gone "$DAEMON" && kill -TERM "${PID[mule]}" &&
 			soon 5 gone "${PID[mule]}" && launch ;;
+	upgrade) # from directories as version 1 has them
+		term_daemon; rm -rf "$WARD_DIR"/{run,state}/version "$WARD_DIR/run/lock"
+		: >"$WARD_DIR/run/lock"; launch ;;
 	boot) term_daemon; rm -f "$WARD_DIR/run/autostart"; launch && soon 5 dead_or runs auto ;;
 	esac
 } </dev/null >/dev/null 2>"$WARD_DIR/stderr"
@@ -355,6 +358,7 @@ trace stop-many two batch-item
 ctl start service
 trace again service 'ending-read ending-journaled ending-slot-removed restart-begun'
 trace boot auto 'file-written file-replaced autostart-begun batch-item'
+trace upgrade victim 'layout-stamp layout-bar layout-barred file-written'
 ! collapses || trace shorten long 'log-moving log-shortened log-moved'
 for verb in run run-tty detach; do trace $verb -; done
 trace recover victim 'recover-begun file-written recover-adopted'
@@ -431,7 +435,7 @@ refused() { # VERB POINT CONTEXT
 	case $2 in file-written | image-made | hook-entered) where='Input/output error' ;; esac
 	look
 	case $1:$2 in
-	freeze:* | thaw:* | boot:* | again:*) return ;; # only the log is told
+	freeze:* | thaw:* | boot:* | again:* | upgrade:*) return ;; # only the log is told
 	start:hook-*=after | start:exec-begun) return ;; # likewise; a look is had again
 	refill:*) relaunch; return ;; # likewise; the next start would have made more
 	stop:* | recover:*) relaunch; return ;; # the status file is there yet

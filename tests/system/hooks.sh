@@ -239,6 +239,7 @@ fresh
 hooked mortal
 check "it starts again" ctl restart mortal
 retry_until 5 ran "before-start after-ready"
+retry_until 5 grep -qx after-ready "$WARD_DIR/run/contexts/mortal.journal" # its end, too
 kill_daemon
 launch_daemon
 check "a daemon that died at another time" is_state mortal running

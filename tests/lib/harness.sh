@@ -182,7 +182,11 @@ stop_daemon() {
 	verdict "the daemon ends with status 0 when asked to" $? "$(tail -n 5 "$WARD_DIR/log")"
 	check_nothing_left
 }
+our_daemons() { grep -lzFx -- "$WARD_DIR/run" /proc/[0-9]*/cmdline 2>/dev/null; }
+no_daemons() { [ -z "$(our_daemons)" ]; }
 check_nothing_left() {
+	retry_until 5 no_daemons
+	verdict "no daemon is left" $? "$(our_daemons)"
 	retry_until 5 no_processes
 	verdict "no process of a context is left" $? "$(our_processes | xargs -r ps -fp)"
 	retry_until 5 no_cgroups

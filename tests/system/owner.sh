@@ -223,7 +223,8 @@ EXTRA_PIDS=''
 # --- root only ---
 check "contexts stop" ctl stop --all
 term_daemon
-check "a daemon for root only starts" launch_daemon --root-only
+launch_daemon --root-only
+verdict "a daemon for root only starts" $?
 is "its socket is root's" "$(stat -c %a "$SOCK")" 600
 chmod 666 "$SOCK"
 is "and owners are refused even so" "$(code $OWNER http://w/v1/contexts)" 403

@@ -146,6 +146,8 @@ static void tell_oom(struct buf *out, const json_t *o)
 	if (json_is_object(victim))
 		buf_printf(&b, "the kernel killed %s (process %" PRIu64 "), ",
 			   js_text(victim, "command"), number(victim, "pid"));
+	if (number(oom, "kills"))
+		buf_printf(&b, "%" PRIu64 " died and the rest went on, ", number(oom, "kills"));
 	add_ago(&b, number(oom, "time"));
 	line(out, "memory out", &b);
 }

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "daemon/live.h"
+#include "daemon/memory_out.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
@@ -163,7 +164,7 @@ int change_apply(struct context *c, struct spec *changed, const struct change_fi
 		(void) take_back(c, wanted, e);
 		settle_journal(c);
 	} else {
-		ending_watch_memory(c);
+		memory_out_watch(c);
 		limits_watch(c, limits_throttled(c));
 		service_changed(c);
 	}

@@ -104,7 +104,7 @@ struct context {
 	enum life_state state;
 	bool throwaway; /* forgotten when it ends */
 	bool broken; /* its file has errors now: it does not start */
-	bool out_of_memory; /* it was ended for that */
+	bool out_of_memory; /* it was ended for that, by us */
 	bool status_written; /* by process 1 */
 	bool stop_told, end_told; /* by an earlier daemon: its "stopping", its "exited" */
 	bool ending; /* inside ending_finish(): not to be removed meanwhile */
@@ -120,7 +120,7 @@ struct context {
 	bool ids_owned;
 	uint64_t started_us; /* CLOCK_REALTIME */
 	struct launch *launch; /* while starting */
-	sd_event_source *exit_source, *status_source, *oom_source, *stop_timer;
+	sd_event_source *exit_source, *status_source, *stop_timer;
 	size_t stop_next; /* the next entry of the stop sequence */
 	struct spec_stop *stop_sequence;
 	size_t stop_count;
@@ -131,6 +131,7 @@ struct context {
 	struct numbers *numbers; /* numbers.c: while somebody asks */
 	struct waiter_list waiters;
 	struct session *session; /* of `run`; NULL otherwise */
+	struct memory_out *memory_out; /* memory_out.h; NULL: nothing tells of it */
 	struct limit_watch *limits; /* watch_limits.h; NULL: none of them is watched */
 	bool exec_failed; /* the start failed in the exec of the command itself */
 	struct log *log; /* logs.h; NULL: not touched yet */
@@ -286,8 +287,6 @@ void launch_free(struct launch *l);
 /* --- ending.c --- */
 /** Watches process 1. @return 0 or -errno. */
 [[nodiscard]] int ending_watch(struct context *c);
-/** Where the kernel leaves it to us: out of memory will end the whole context. */
-void ending_watch_memory(struct context *c);
 /** Finds out why it ended: sets x->reason and x->text, with the slot's numbers. */
 void ending_explain(struct context *c, struct exit_info *x);
 /** Process 1 is gone (or never was): reads how, cleans up, tells everyone. Where there is an

@@ -374,6 +374,8 @@ static const struct row rows[] = {
 	{ "cgroup", "memory", LOOK(look_memory), "no memory.limit" },
 	{ "cgroup", "memory-reserve", FACT(sched.memory_reserve),
 	  "no memory.reserve (cgroup v1 has no guarantee)" },
+	{ "cgroup", "memory-soft", FACT(sched.memory_soft),
+	  "no memory.soft (cgroup v1 heeds a soft limit only when the whole host is short)" },
 	{ "cgroup", "memory-reclaim", LOOK(look_reclaim),
 	  "memory.limit cannot be lowered safely on a running context" },
 	{ "cgroup", "memory-swap", FACT(sched.memory_swap), "no memory.swap" },

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
+#include "daemon/memory_out.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -288,7 +289,7 @@ void ending_explain(struct context *c, struct exit_info *x)
 		return;
 	}
 	if (sched_slot_stats(c->manager->sched, c->slot, &stats) < 0 ||
-	    (stats.oom_kills == 0 && !c->out_of_memory)) {
+	    !memory_out_was_the_end(c, x, stats.oom_kills)) {
 		return;
 	}
 	(void) snprintf(x->reason, sizeof(x->reason), "oom");
@@ -307,7 +308,7 @@ static void forget_process(struct context *c)
 
 	sd_event_source_disable_unref(TAKE_PTR(c->exit_source));
 	sd_event_source_disable_unref(TAKE_PTR(c->status_source));
-	sd_event_source_disable_unref(TAKE_PTR(c->oom_source));
+	memory_out_unwatch(c);
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
 	limits_unwatch(c);
 	free(TAKE_PTR(c->stop_sequence));
@@ -402,8 +403,7 @@ void ending_finish(struct context *c, const struct err *start_error)
 	(void) fault_point("ending-read", NULL);
 	limits_last_look(c);
 	if (!session && c->active->context.log == SPEC_LOG_FILE) {
-		logs_mark(c, LOG_MARK_EXIT,
-			  log_exit(c->exit.code != CLD_EXITED, c->exit.status));
+		logs_mark(c, LOG_MARK_EXIT, log_exit(c->exit.code != CLD_EXITED, c->exit.status));
 	}
 	hooks_drop(c);
 	context_enter(c, hooks_wanted(c, HOOK_AFTER_STOP) ? LIFE_GONE : LIFE_EXITED);
@@ -495,40 +495,4 @@ int ending_watch(struct context *c)
 		r = sd_event_add_defer(loop, &c->status_source, on_status_there, c);
 	}
 	return r;
-}
-
-static int on_out_of_memory(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct context *c = userdata;
-
-	(void) fd;
-	(void) revents;
-	(void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	c->out_of_memory = true;
-	(void) sched_slot_kill(c->manager->sched, c->slot);
-	return 0;
-}
-
-void ending_watch_memory(struct context *c)
-{
-	int fd, r;
-
-	if (c->oom_source || c->active->memory.limit == UNITS_NONE) {
-		return;
-	}
-	fd = sched_slot_oom_open(c->manager->sched, c->slot);
-	if (fd == -EOPNOTSUPP) {
-		return;
-	}
-	r = fd < 0 ? fd
-		   : sd_event_add_io(c->manager->loop, &c->oom_source, fd, EPOLLIN,
-				     on_out_of_memory, c);
-	if (r >= 0) {
-		r = sd_event_source_set_io_fd_own(c->oom_source, true);
-	} else {
-		fd_close(fd);
-	}
-	if (r < 0) {
-		log_warning("%s: watching its memory: %s", c->name, strerror(-r));
-	}
 }

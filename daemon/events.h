@@ -26,7 +26,7 @@
 #define EVENT_CHANGED "changed" /* keys */
 #define EVENT_DECLARED "declared"
 #define EVENT_DELETED "deleted"
-#define EVENT_OOM "oom" /* limit_bytes, peak_bytes, start, victim {pid, command} */
+#define EVENT_OOM "oom" /* choice, kills, limit_bytes, peak_bytes, start, victim {pid, command} */
 #define EVENT_THROTTLED "throttled" /* limit, periods, throttled_periods, throttled_us: just now */
 #define EVENT_UNTHROTTLED "unthrottled" /* for_us */
 #define EVENT_LIMIT "limit" /* what: "pids" or "memory", hits, limit */

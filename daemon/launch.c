@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
+#include "daemon/memory_out.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -341,7 +342,7 @@ static void started(struct context *c)
 		log_error("%s: watching process 1: %s", c->name, strerror(-r));
 		(void) sched_slot_kill(c->manager->sched, c->slot);
 	}
-	ending_watch_memory(c);
+	memory_out_watch(c);
 	service_started(c); /* what it tells follows at once: tell_fact_again() counts on that */
 	if (c->session) {
 		session_launch_started(c->session, c);

@@ -199,6 +199,7 @@ static struct numbers_promise promise_of(const struct spec *s)
 		.cpu_share = s->cpu.share,
 		.memory_limit_bytes = s->memory.limit,
 		.memory_reserve_bytes = s->memory.reserve,
+		.memory_soft_bytes = s->memory.soft,
 		.memory_swap_bytes = s->memory.swap,
 		.pids_limit = s->process.limit,
 	};

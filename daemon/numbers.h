@@ -24,7 +24,7 @@ struct numbers {
 /** What it was promised: the file's budgets. UNITS_NONE: no limit; 0: no reserve. */
 struct numbers_promise {
 	uint64_t cpu_limit_millicpu, cpu_share;
-	uint64_t memory_limit_bytes, memory_reserve_bytes, memory_swap_bytes;
+	uint64_t memory_limit_bytes, memory_reserve_bytes, memory_soft_bytes, memory_swap_bytes;
 	uint64_t pids_limit;
 };
 

@@ -12,6 +12,7 @@
 #include "daemon/change.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
+#include "daemon/memory_out.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
 #include "daemon/watch_limits.h"
@@ -54,8 +55,7 @@ static void read_process(struct context *c, const json_t *head)
 /* It was being stopped, or the client that waited for its command went with the old daemon. */
 static bool unwanted(const struct journal_record *record)
 {
-	return service_was_asked(record) ||
-	       json_is_true(json_object_get(record->head, "attached"));
+	return service_was_asked(record) || json_is_true(json_object_get(record->head, "attached"));
 }
 
 /* Ended, or cut off while it was starting: its slot is left to the sweep; it can still be asked. */
@@ -135,7 +135,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 			    c->ids_first);
 		c->ids_owned = false;
 	}
-	ending_watch_memory(c);
+	memory_out_watch(c);
 	tell_adopted(c);
 	adopt_frozen(c, record);
 	limits_watch(c, record->throttled);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "daemon/logs.h"
+#include "daemon/memory_out.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
 
@@ -64,13 +65,13 @@ static void context_free(struct context *c)
 		free(w);
 	}
 	limits_unwatch(c);
+	memory_out_unwatch(c);
 	logs_drop(c);
 	hooks_free(c);
 	launch_free(c->launch);
 	service_free(c);
 	sd_event_source_disable_unref(c->exit_source);
 	sd_event_source_disable_unref(c->status_source);
-	sd_event_source_disable_unref(c->oom_source);
 	sd_event_source_disable_unref(c->stop_timer);
 	fd_close(c->pidfd);
 	spec_freep(&c->declared);

@@ -98,11 +98,17 @@ static json_t *find_victim(const struct context *c)
 	return found ? read_victim(found) : NULL;
 }
 
-static void tell_oom(struct context *c)
+/* @kills 0: of no interest, all are dead */
+static void tell_oom(struct context *c, uint64_t kills)
 {
-	json_t *o = json_pack("{s:I}", "start", (json_int_t) c->started_us), *victim;
+	bool process = c->active && c->active->memory.oom == SPEC_OOM_PROCESS;
+	json_t *o = json_pack("{s:I, s:s}", "start", (json_int_t) c->started_us, "choice",
+			      process ? "process" : "context");
+	json_t *victim;
 	struct sched_stats s;
 
+	if (kills)
+		(void) json_object_set_new(o, "kills", json_integer((json_int_t) kills));
 	if (c->slot && sched_slot_stats(c->manager->sched, c->slot, &s) >= 0) {
 		if (s.memory_limit_bytes <= INT64_MAX)
 			(void) json_object_set_new(o, "limit_bytes",
@@ -114,6 +120,11 @@ static void tell_oom(struct context *c)
 	if (victim)
 		(void) json_object_set_new(o, "victim", victim);
 	(void) events_add(c->manager->events, EVENT_OOM, c->name, o);
+}
+
+void tell_out_of_memory(struct context *c, uint64_t kills)
+{
+	tell_oom(c, kills);
 }
 
 /* --- the end --- */
@@ -132,7 +143,7 @@ void tell_end(struct context *c, bool failed)
 	if (c->end_told)
 		return;
 	if (str_equal(c->exit.reason, "oom"))
-		tell_oom(c);
+		tell_oom(c, 0);
 	add_end(c, failed);
 }
 
@@ -187,7 +198,7 @@ bool tell_end_again(struct context *c, bool failed)
 	if (s.end)
 		return s.plan;
 	if (!s.oom && str_equal(c->exit.reason, "oom"))
-		tell_oom(c);
+		tell_oom(c, 0);
 	add_end(c, failed);
 	return false;
 }

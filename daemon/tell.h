@@ -13,6 +13,8 @@
 void tell_fact(struct context *c, const char *kind, json_t *detail);
 /** In recovery: tells the last fact of the record, unless it was told. */
 void tell_fact_again(struct context *c, const struct journal_record *record);
+/** Processes of a context that goes on died for want of memory, so many since the last time. */
+void tell_out_of_memory(struct context *c, uint64_t kills);
 /** The end of c (its exit is known): "oom" when that was why, then "exited" or "failed". */
 void tell_end(struct context *c, bool failed);
 /** In recovery, of one whose process still lives: an end may have been told when its command had

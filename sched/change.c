@@ -119,13 +119,14 @@ static int reclaim_v2(const struct change *c, const struct cg_tree *t, uint64_t 
 static int lower_v2(const struct change *c, const struct cg_tree *t, uint64_t wanted,
 		    const char *value)
 {
+	const char *soft = value_in(c->from, "memory.high", "");
 	int r;
 
 	(void) slot_write(t, c->slot, "memory.high", value);
 	r = reclaim_v2(c, t, wanted);
 	if (r == 0)
 		r = put(c, "memory.max", value);
-	(void) slot_write(t, c->slot, "memory.high", "max");
+	(void) slot_write(t, c->slot, "memory.high", soft != NULL ? soft : "max");
 	return r;
 }
 
@@ -234,7 +235,8 @@ static int change_memory_pair(const struct change *c)
 static int change_all(const struct change *c)
 {
 	static const char *const plain[] = { "memory.oom.group", "cpuset.mems", "cpuset.cpus",
-					     "cpu.weight",	 "pids.max",	"memory.min" };
+					     "cpu.weight",	 "pids.max",	"memory.min",
+					     "memory.high" };
 	int r = 0;
 
 	/* What is most likely to be refused comes first. */

@@ -225,6 +225,27 @@ static int memory_reserve(const struct live *l, struct buf *out)
 	return number(l, "memory.min", NULL, out);
 }
 
+static int memory_soft(const struct live *l, struct buf *out)
+{
+	return number(l, "memory.high", NULL, out);
+}
+
+/* Without a limit nothing dies of it, and nothing is written. On v1 it is the daemon that acts. */
+static int memory_oom(const struct live *l, struct buf *out)
+{
+	uint64_t limit, group;
+	int r = l->tree->unified ? slot_read_u64(l->tree, l->slot, "memory.max", &limit)
+				 : -EOPNOTSUPP;
+
+	if (r == 0 && limit == UNITS_NONE)
+		r = -EOPNOTSUPP;
+	if (r == 0)
+		r = slot_read_u64(l->tree, l->slot, "memory.oom.group", &group);
+	if (r == 0)
+		buf_puts(out, group ? "context" : "process");
+	return r;
+}
+
 /* v1 counts memory and swap together. */
 static int memory_swap(const struct live *l, struct buf *out)
 {
@@ -266,7 +287,9 @@ int sched_slot_live(struct sched_host *h, unsigned slot, const char *key, struct
 		{ "cpu.mems", CG_CPUSET, mems },
 		{ "memory.limit", CG_MEMORY, memory_limit },
 		{ "memory.reserve", CG_MEMORY, memory_reserve },
+		{ "memory.soft", CG_MEMORY, memory_soft },
 		{ "memory.swap", CG_MEMORY, memory_swap },
+		{ "memory.oom", CG_MEMORY, memory_oom },
 		{ "process.limit", CG_PIDS, process_limit },
 	};
 

@@ -126,6 +126,21 @@ static int plan_swap(struct planner *p)
 	return put(p, "memory.swap.max", "%" PRIu64, s->memory.swap);
 }
 
+/* v1's soft limit is heeded only when the whole host is short of memory: no promise. */
+static int plan_soft(struct planner *p)
+{
+	if (p->spec->memory.soft == UNITS_NONE)
+		return 0;
+	if (!p->facts->sched.memory)
+		return lacks(p, "memory.soft", "memory");
+	if (!p->facts->sched.memory_soft)
+		return err_set(p->e, -EOPNOTSUPP,
+			       "memory.soft: this host's memory controller (%s) heeds a soft limit "
+			       "only when the whole host is short of memory",
+			       version_of(p->facts));
+	return put(p, "memory.high", "%" PRIu64, p->spec->memory.soft);
+}
+
 static int plan_memory(struct planner *p)
 {
 	const struct spec *s = p->spec;
@@ -135,9 +150,11 @@ static int plan_memory(struct planner *p)
 		return lacks(p, "memory.limit", "memory");
 	if (s->memory.limit != UNITS_NONE)
 		r = put(p, "memory.max", "%" PRIu64, s->memory.limit);
-	if (r >= 0 && s->memory.limit != UNITS_NONE &&
+	if (r >= 0 && s->memory.limit != UNITS_NONE && s->memory.oom == SPEC_OOM_CONTEXT &&
 	    p->facts->sched.layout == FACTS_CGROUP_V2)
 		r = put(p, "memory.oom.group", "1");
+	if (r == 0)
+		r = plan_soft(p);
 	if (r == 0)
 		r = plan_swap(p);
 	if (r < 0 || s->memory.reserve == 0 || s->memory.reserve == UNITS_NONE)

@@ -59,6 +59,7 @@ static void probe_memory(struct facts *f, const struct cg_hierarchy *h)
 {
 	f->sched.memory = true;
 	f->sched.memory_reserve = h->unified;
+	f->sched.memory_soft = h->unified;
 	/* On v1 lowering a limit reclaims and never kills. */
 	f->sched.memory_reclaim = !h->unified || v2_file(h->mount, "memory.reclaim", 5, 19);
 	f->sched.memory_swap = h->unified ? v2_file(h->mount, "memory.swap.max", 4, 5)

@@ -296,6 +296,7 @@ static void check_cpu(struct checker *c)
 static void check_memory(struct checker *c)
 {
 	uint64_t limit = c->s->memory.limit, reserve = c->s->memory.reserve;
+	uint64_t soft = c->s->memory.soft;
 	char most[UNITS_TEXT_MAX], said[UNITS_TEXT_MAX];
 
 	if (reserve != UNITS_NONE && reserve > limit)
@@ -303,6 +304,16 @@ static void check_memory(struct checker *c)
 			 "%s is more than memory.limit; allowed: at most "
 			 "%s",
 			 units_print_bytes(reserve, said), units_print_bytes(limit, most));
+	if (soft == UNITS_NONE)
+		return;
+	if (soft > limit)
+		complain(c, "memory", "soft", 0,
+			 "%s is more than memory.limit; allowed: at most %s",
+			 units_print_bytes(soft, said), units_print_bytes(limit, most));
+	else if (reserve != UNITS_NONE && soft < reserve)
+		complain(c, "memory", "soft", 0,
+			 "%s is less than memory.reserve; allowed: at least %s",
+			 units_print_bytes(soft, said), units_print_bytes(reserve, most));
 }
 
 static void check_io(struct checker *c)
@@ -322,7 +333,7 @@ static void check_io(struct checker *c)
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
-		check_command, check_environment, check_owners, check_grants,  check_order,
+		check_command, check_environment, check_owners,	 check_grants, check_order,
 		check_root,    check_places,	  check_targets, check_hidden, check_devices,
 		check_rlimits, check_cpu,	  check_memory,	 check_io,     check_hooks,
 	};

@@ -77,6 +77,13 @@ const struct row_choice choice_ready = CHOICE(ready_words, -1);
 static const char *const health_words[] = { "none", "tcp:PORT", "exec:COMMAND" };
 const struct row_choice choice_health = CHOICE(health_words, -1);
 
+static const char *const oom_words[] = {
+	[SPEC_OOM_CONTEXT] = "context",
+	[SPEC_OOM_PROCESS] = "process",
+};
+static_assert(ARRAY_SIZE(oom_words) == SPEC_OOM_COUNT);
+const struct row_choice choice_oom = CHOICE(oom_words, -1);
+
 static const char *const log_words[] = {
 	[SPEC_LOG_FILE] = "file",
 	[SPEC_LOG_JOURNAL] = "journal",

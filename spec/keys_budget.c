@@ -89,6 +89,19 @@ static const struct row memory[] = {
 	},
 	{
 		.section = "memory",
+		.name = "soft",
+		NUMBER(row_bytes, memory.soft),
+		.min = MIB,
+		.max = PIB,
+		.endless = true,
+		.live = true,
+		.fallback = "max",
+		.allowed = "1M..1024T or max, at least the reserve, at most the limit",
+		.help = "Memory above which the context is slowed down and gives memory back, but "
+			"is not ended (cgroup v2 only).",
+	},
+	{
+		.section = "memory",
 		.name = "swap",
 		NUMBER(row_bytes, memory.swap),
 		.max = PIB,
@@ -97,6 +110,17 @@ static const struct row memory[] = {
 		.fallback = "max",
 		.allowed = "0..1024T or max",
 		.help = "Swap space the context may use besides its memory.",
+	},
+	{
+		.section = "memory",
+		.name = "oom",
+		WORD(memory.oom, enum spec_oom, choice_oom),
+		.live = true,
+		.fallback = "context",
+		.allowed = "context, process",
+		.help = "What dies when there is no memory left within the limit: the whole "
+			"context, "
+			"or the process that the kernel chooses, usually the largest.",
 	},
 };
 const struct row_section keys_memory = { memory, ARRAY_SIZE(memory) };

@@ -39,6 +39,7 @@ enum spec_seccomp {
 	SPEC_SECCOMP_COUNT
 };
 
+enum spec_oom { SPEC_OOM_CONTEXT, SPEC_OOM_PROCESS, SPEC_OOM_COUNT }; /* what dies of it */
 enum spec_answer { SPEC_NO, SPEC_YES, SPEC_ANSWER_COUNT };
 enum spec_restart {
 	SPEC_RESTART_NO,
@@ -174,7 +175,8 @@ struct spec {
 		char *cpus, *mems; /* kernel list format "0-1,3"; NULL: all */
 	} cpu;
 	struct {
-		uint64_t limit, reserve, swap; /* bytes; UNITS_NONE */
+		uint64_t limit, reserve, soft, swap; /* bytes; UNITS_NONE */
+		enum spec_oom oom;
 	} memory;
 	struct {
 		struct spec_io_limit *limits;

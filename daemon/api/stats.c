@@ -122,6 +122,7 @@ static void put_promise(struct page *p, const struct numbers_promise *v)
 	page_puts(p, "}, \"memory\": {");
 	number(p, "limit_bytes", v->memory_limit_bytes);
 	next_number(p, "reserve_bytes", v->memory_reserve_bytes);
+	next_number(p, "soft_bytes", v->memory_soft_bytes);
 	next_number(p, "swap_bytes", v->memory_swap_bytes);
 	page_puts(p, "}, \"pids\": {");
 	number(p, "limit", v->pids_limit);

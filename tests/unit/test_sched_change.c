@@ -7,9 +7,11 @@
 
 static struct spec plain(void)
 {
-	return (struct spec){ .process.limit = UNITS_NONE,
-			      .cpu = { .share = 100, .limit_millicpu = UNITS_NONE },
-			      .memory = { .limit = UNITS_NONE, .swap = UNITS_NONE } };
+	return (struct spec){
+		.process.limit = UNITS_NONE,
+		.cpu = { .share = 100, .limit_millicpu = UNITS_NONE },
+		.memory = { .limit = UNITS_NONE, .soft = UNITS_NONE, .swap = UNITS_NONE }
+	};
 }
 
 static void apply(unsigned slot, const struct spec *s)

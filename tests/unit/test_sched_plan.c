@@ -29,6 +29,7 @@ static struct facts facts_v2(void)
 					  .devices = true,
 					  .cpu_burst = true,
 					  .memory_reserve = true,
+					  .memory_soft = true,
 					  .memory_reclaim = true,
 					  .memory_swap = true } };
 }
@@ -37,7 +38,8 @@ static struct spec plain(void)
 {
 	struct spec s = { .process.limit = UNITS_NONE,
 			  .cpu = { .share = 100, .limit_millicpu = UNITS_NONE },
-			  .memory = { .limit = UNITS_NONE, .swap = UNITS_NONE } };
+			  .memory = {
+				  .limit = UNITS_NONE, .soft = UNITS_NONE, .swap = UNITS_NONE } };
 
 	return s;
 }
@@ -63,6 +65,7 @@ static struct spec full(void)
 	s.cpu.mems = mems;
 	s.memory.limit = 512u << 20;
 	s.memory.reserve = 64u << 20;
+	s.memory.soft = 256u << 20;
 	s.memory.swap = 0;
 	s.io.limits = limits;
 	s.io.limit_count = 2;
@@ -124,6 +127,12 @@ static void golden_v1(void **state)
 	assert_string_equal(e.text, "memory.reserve: this host's memory controller (cgroup v1) has "
 				    "no guarantee");
 	s.memory.reserve = 0;
+	f.sched.memory_soft = false;
+	assert_int_equal(sched_plan(&s, &f, &p, &e), -EOPNOTSUPP);
+	assert_string_equal(e.text,
+			    "memory.soft: this host's memory controller (cgroup v1) heeds a "
+			    "soft limit only when the whole host is short of memory");
+	s.memory.soft = UNITS_NONE;
 	s.memory.swap = 32u << 20;
 	assert_int_equal(sched_plan(&s, &f, &p, &e), 0);
 	assert_golden(&p, "tests/golden/sched_v1.txt");
@@ -200,6 +209,25 @@ static void swap_alone(struct facts *f, struct spec *s)
 {
 	f->sched.layout = FACTS_CGROUP_HYBRID;
 	s->memory.swap = 4096;
+}
+
+/* A context whose processes die one by one is not one group for the kernel. */
+static void one_process_dies_by_choice(void **state)
+{
+	struct facts f = facts_v2();
+	struct spec s = plain();
+	struct sched_plan p;
+	struct err e = { 0 };
+
+	(void) state;
+	s.memory.limit = 64u << 20;
+	assert_int_equal(sched_plan(&s, &f, &p, &e), 0);
+	assert_int_equal(p.count, 2);
+	assert_string_equal(p.writes[1].attribute, "memory.oom.group");
+	s.memory.oom = SPEC_OOM_PROCESS;
+	assert_int_equal(sched_plan(&s, &f, &p, &e), 0);
+	assert_int_equal(p.count, 1);
+	assert_string_equal(p.writes[0].attribute, "memory.max");
 }
 
 static void refusals_name_the_key(void **state)
@@ -459,6 +487,7 @@ int main(void)
 		cmocka_unit_test(golden_full),
 		cmocka_unit_test(golden_v1),
 		cmocka_unit_test(quota_and_period),
+		cmocka_unit_test(one_process_dies_by_choice),
 		cmocka_unit_test(refusals_name_the_key),
 		cmocka_unit_test(limits_of_the_plan),
 		cmocka_unit_test(mapping),

@@ -132,6 +132,11 @@ static void test_limits(void **state)
 	       "50ms");
 	expect(COMMAND "[memory]\nlimit = 64M\nreserve = 65M\n",
 	       "t.ini:5: memory.reserve: 65M is more than memory.limit; allowed: at most 64M");
+	expect(COMMAND "[memory]\nlimit = 64M\nsoft = 65M\n",
+	       "t.ini:5: memory.soft: 65M is more than memory.limit; allowed: at most 64M");
+	expect(COMMAND "[memory]\nreserve = 8M\nsoft = 4M\n",
+	       "t.ini:5: memory.soft: 4M is less than memory.reserve; allowed: at least 8M");
+	expect(COMMAND "[memory]\nlimit = 64M\nreserve = 8M\nsoft = 64M\n", NULL);
 	expect(COMMAND "[process]\nrlimit = nofile 1\nrlimit = stack 8M\nrlimit = nofile 2\n",
 	       "t.ini:6: process.rlimit: this resource is limited twice");
 	expect(COMMAND "[io]\nlimit = /dev/a read 1B/s\nlimit = /dev/a write 1B/s\n",

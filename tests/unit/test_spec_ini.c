@@ -199,8 +199,8 @@ static void test_typos_are_answered_with_the_nearest(void **state)
 {
 	(void) state;
 	expect_error("[cpu]\nlimti = 5%\n",
-		     "t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, limit, "
-		     "burst, cpus, mems");
+		     "t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, reserve, "
+		     "limit, burst, cpus, mems");
 	expect_error("\n[proces]\nlimit = 1\n",
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
 		     "files, process, cpu, memory, io, network, hooks");
@@ -410,6 +410,10 @@ static const struct {
 	{ "memory]\nlimit", "64K",
 	  "memory.limit: \"64K\" is out of range; allowed: 1M..1024T or max" },
 	{ "memory]\nreserve", "max", "memory.reserve: \"max\" is out of range; allowed: 0..1024T" },
+	{ "memory]\nsoft", "64K",
+	  "memory.soft: \"64K\" is out of range; allowed: 1M..1024T or max, at least the reserve, "
+	  "at most the limit" },
+	{ "memory]\noom", "all", "memory.oom: \"all\" is unknown; allowed: context, process" },
 	{ "io]\nlimit", "vda read 1MB/s",
 	  "io.limit: \"vda\" is not a path below /dev; allowed: DEVICE and one or more of read "
 	  "RATE, write RATE, read-ops NUMBER, write-ops NUMBER: /dev/vda read 50MB/s write-ops "
@@ -509,9 +513,10 @@ static void expect_set_error(const char *key, const char *value, int code, const
 static void test_a_refused_set_changes_nothing(void **state)
 {
 	(void) state;
-	expect_set_error("cpu.limt", "1%", -ENOENT,
-			 "cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
-			 "cpus, mems");
+	expect_set_error(
+		"cpu.limt", "1%", -ENOENT,
+		"cpu.limt: no such key; did you mean limit? allowed: share, reserve, limit, burst, "
+		"cpus, mems");
 	expect_set_error("share", "1", -ENOENT, "share: no such key; keys are SECTION.NAME");
 	expect_set_error("cpus.share", "1", -ENOENT,
 			 "cpus.share: no such section; did you mean cpu? allowed: context, files, "

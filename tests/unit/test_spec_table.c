@@ -217,6 +217,9 @@ static void set_numbers(struct dice *d, struct spec *s)
 	s->memory.limit = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19))
 				     : UNITS_NONE;
 	s->memory.reserve = (uint64_t) roll(d, 1u << 30) << roll(d, 19);
+	s->memory.soft = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19))
+				    : UNITS_NONE;
+	s->memory.oom = roll(d, SPEC_OOM_COUNT);
 	s->memory.swap = roll(d, 3) ? (uint64_t) roll(d, 1u << 30) << roll(d, 19) : UNITS_NONE;
 	s->files.upper = roll(d, SPEC_UPPER_COUNT);
 	s->files.upper_bytes = (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 13));
@@ -494,13 +497,16 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 	static const char *const live[] = {
 		"process.limit",
 		"cpu.share",
+		"cpu.reserve",
 		"cpu.limit",
 		"cpu.burst",
 		"cpu.cpus",
 		"cpu.mems",
 		"memory.limit",
 		"memory.reserve",
+		"memory.soft",
 		"memory.swap",
+		"memory.oom",
 		"io.limit",
 		"context.restart",
 		"context.restart-delay",

@@ -1,6 +1,7 @@
 /* Comparing what was wanted with what the kernel says, in the words of both. */
 #include "daemon/live.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,6 +50,51 @@ static bool same_list(const char *a, const char *b)
 	return read_list(a, in_a) && read_list(b, in_b) && memcmp(in_a, in_b, sizeof(in_a)) == 0;
 }
 
+/* Whether a line "DEVICE ..." is among others, by the disk and not by its name. */
+static bool has_disk(const struct strv *lines, const char *line)
+{
+	size_t len = strcspn(line, " ");
+	char a[256], b[256];
+
+	(void) snprintf(a, sizeof(a), "%.*s", (int) len, line);
+	for (size_t i = 0; i < lines->count; i++) {
+		const char *other = lines->items[i];
+
+		(void) snprintf(b, sizeof(b), "%.*s", (int) strcspn(other, " "), other);
+		if (str_equal(line + len, other + strlen(b)) && sched_same_disk(a, b)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool split_lines(const char *text, struct strv *ret)
+{
+	int r = 0;
+
+	while (r >= 0 && *text) {
+		size_t len = strcspn(text, "\n");
+		_cleanup_free_ char *line = strndup(text, len);
+
+		r = line ? strv_add(ret, line) : -ENOMEM;
+		text += len + (text[len] == '\n');
+	}
+	return r >= 0;
+}
+
+static bool same_disks(const char *wanted, const char *live)
+{
+	struct strv a = {}, b = {};
+	bool same = split_lines(wanted, &a) && split_lines(live, &b) && a.count == b.count;
+
+	for (size_t i = 0; same && i < a.count; i++) {
+		same = has_disk(&b, a.items[i]);
+	}
+	strv_done(&a);
+	strv_done(&b);
+	return same;
+}
+
 bool live_in_force(const char *key, const char *wanted, const char *live)
 {
 	uint64_t a, b, step;
@@ -58,6 +104,9 @@ bool live_in_force(const char *key, const char *wanted, const char *live)
 	}
 	if (str_equal(key, "cpu.cpus") || str_equal(key, "cpu.mems")) {
 		return same_list(wanted, live);
+	}
+	if (strncmp(key, "io.", 3) == 0) {
+		return same_disks(wanted, live);
 	}
 	if (units_parse_bytes(wanted, &a) == 0 && units_parse_bytes(live, &b) == 0) {
 		step = strncmp(key, "memory.", 7) == 0 ? (uint64_t) sysconf(_SC_PAGESIZE) : 1;

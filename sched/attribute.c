@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sched/disk.h"
 
 #define V1_NONE "-1"
 
@@ -37,17 +38,6 @@ static int weight_to_shares(const char *value, char out[static SCHED_VALUE_MAX])
 		return -EINVAL;
 	w = w * 1024 / 100;
 	(void) snprintf(out, SCHED_VALUE_MAX, "%" PRIu64, w < 2 ? 2 : w);
-	return 0;
-}
-
-/* BFQ's own scale ends at 1000. */
-static int weight_to_bfq(const char *value, char out[static SCHED_VALUE_MAX])
-{
-	uint64_t w;
-
-	if (units_parse_u64(value, 1, 10000, &w) < 0)
-		return -EINVAL;
-	(void) snprintf(out, SCHED_VALUE_MAX, "%" PRIu64, w > 1000 ? 1000 : w);
 	return 0;
 }
 
@@ -136,40 +126,6 @@ static int write_swap_max(const struct cg_tree *t, unsigned slot, const char *va
 		return -EINVAL;
 	(void) snprintf(text, sizeof(text), "%" PRIu64, swap);
 	return slot_write(t, slot, "memory.memsw.limit_in_bytes", text);
-}
-
-static const struct {
-	const char *v2, *v1;
-} io_keys[] = {
-	{ "rbps", "blkio.throttle.read_bps_device" },
-	{ "wbps", "blkio.throttle.write_bps_device" },
-	{ "riops", "blkio.throttle.read_iops_device" },
-	{ "wiops", "blkio.throttle.write_iops_device" },
-};
-
-/* "254:0 rbps=1 wbps=max": the number 0 lifts a v1 limit. */
-static int write_io_max(const struct cg_tree *t, unsigned slot, const char *value)
-{
-	size_t device = strcspn(value, " ");
-	char text[SCHED_VALUE_MAX], key[64];
-	int r;
-
-	for (size_t i = 0; i < ARRAY_SIZE(io_keys); i++) {
-		const char *v;
-
-		(void) snprintf(key, sizeof(key), " %s=", io_keys[i].v2);
-		v = strstr(value, key);
-		if (v == NULL)
-			continue;
-		v += strlen(key);
-		(void) snprintf(text, sizeof(text), "%.*s %.*s", (int) device, value,
-				(int) (strncmp(v, "max", 3) == 0 ? 1 : strcspn(v, " ")),
-				strncmp(v, "max", 3) == 0 ? "0" : v);
-		r = slot_write(t, slot, io_keys[i].v1, text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 /* --- v2's memory.min counts only as far as every parent has as much --- */
@@ -278,13 +234,13 @@ static const struct attribute table[] = {
 	  .key = "io.limit",
 	  .controller = CG_IO,
 	  .fallback = "",
-	  .v1_write = write_io_max },
+	  .v1_write = disk_write_max_v1 },
 	{ .name = "io.weight",
 	  .key = "io.share",
 	  .controller = CG_IO,
-	  .fallback = "100",
-	  .v1_file = "blkio.bfq.weight",
-	  .v1_convert = weight_to_bfq },
+	  .fallback = "",
+	  .v1_write = disk_write_weight_v1,
+	  .v2_write = disk_write_weight_v2 },
 	{ .name = "pids.max",
 	  .key = "process.limit",
 	  .controller = CG_PIDS,
@@ -309,45 +265,6 @@ const struct attribute *attribute_find(const char *name)
 bool attribute_in_v1(const struct attribute *a)
 {
 	return a->v1_file != NULL || a->v1_write != NULL;
-}
-
-/* Limits belong to disks: a partition's number is refused by the kernel. */
-static void whole_disk(struct cg_device *d)
-{
-	char path[96], text[32];
-	unsigned major, minor;
-
-	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", d->major, d->minor);
-	if (cg_read(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return;
-	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", d->major, d->minor);
-	if (cg_read(AT_FDCWD, path, text, sizeof(text)) > 0 &&
-	    sscanf(text, "%u:%u", &major, &minor) == 2) {
-		log_debug("io.limit: partition %u:%u stands for its disk %u:%u", d->major, d->minor,
-			  major, minor);
-		d->major = major;
-		d->minor = minor;
-	}
-}
-
-int attribute_resolve_io(const char *value, char out[static SCHED_VALUE_MAX], struct err *e)
-{
-	size_t len = strcspn(value, " ");
-	char path[SCHED_VALUE_MAX];
-	struct cg_device d;
-	int r;
-
-	if (value[0] != '/')
-		return copy(value, out);
-	(void) snprintf(path, sizeof(path), "%.*s", (int) len, value);
-	r = device_resolve(path, &d);
-	if (r == 0 && d.type != 'b')
-		r = -ENOTBLK;
-	if (r < 0)
-		return err_set_errno(e, r, "io.limit: device \"%s\"", path);
-	whole_disk(&d);
-	r = snprintf(out, SCHED_VALUE_MAX, "%u:%u%s", d.major, d.minor, value + len);
-	return r < SCHED_VALUE_MAX ? 0 : err_set(e, -E2BIG, "io.limit: \"%s\" is too long", path);
 }
 
 static int write_v1(const struct attribute *a, const struct cg_tree *t, unsigned slot,
@@ -384,10 +301,13 @@ int attribute_write(const struct sched_host *h, unsigned slot, const char *name,
 	if (t == NULL)
 		return err_set(e, -EOPNOTSUPP, "%s: this daemon has no %s controller", name,
 			       cg_controller_name(a->controller));
-	if (a->controller == CG_IO && (r = attribute_resolve_io(value, resolved, e)) < 0)
+	if (a->controller == CG_IO && (r = disk_resolve(a->key, value, resolved, e)) < 0)
 		return r;
 	if (a->controller == CG_IO)
 		value = resolved;
+	if (strcmp(name, "io.weight") == 0 && !disk_is_default(value) &&
+	    (r = disk_has_shares(a->key, value, e)) < 0)
+		return r;
 	r = t->unified ? write_v2(a, t, slot, value) : write_v1(a, t, slot, value);
 	if (r == -ENOENT)
 		r = -EOPNOTSUPP;

@@ -32,8 +32,5 @@ bool attribute_in_v1(const struct attribute *a);
 [[nodiscard]] int attribute_write(const struct sched_host *h, unsigned slot, const char *name,
 				  const char *value, struct err *e);
 
-/** "PATH rbps=1 ..." to "MAJ:MIN rbps=1 ..."; a partition becomes its disk. */
-[[nodiscard]] int attribute_resolve_io(const char *value, char out[static SCHED_VALUE_MAX],
-				       struct err *e);
 /** Gives back what a slot about to be removed had reserved (v2's memory.min of the parents). */
 void attribute_unreserve(const struct sched_host *h, unsigned slot);

@@ -24,10 +24,10 @@ struct change {
 	struct err *e;
 };
 
-/* io.max is one attribute for each device: the device is part of what is compared. */
+/* io.* is one attribute for each device: the device is part of what is compared. */
 static size_t key_length(const char *attribute, const char *value)
 {
-	return strcmp(attribute, "io.max") == 0 ? strcspn(value, " ") : 0;
+	return strncmp(attribute, "io.", 3) == 0 ? strcspn(value, " ") : 0;
 }
 
 static const char *value_in(const struct sched_plan *p, const char *attribute, const char *like)
@@ -55,8 +55,11 @@ static bool differs(const struct change *c, const char *attribute)
 static int put(const struct change *c, const char *name, const char *value)
 {
 	int r = attribute_write(c->h, c->slot, name, value, c->e);
+	const char *key = attribute_find(name)->key;
 
-	return r < 0 ? err_prefix(c->e, "%s", attribute_find(name)->key) : r;
+	if (r >= 0 || (c->e != NULL && strncmp(c->e->text, key, strlen(key)) == 0))
+		return r;
+	return err_prefix(c->e, "%s", key);
 }
 
 static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used)
@@ -186,21 +189,20 @@ static int change_plain(const struct change *c, const char *name)
 	return put(c, name, to != NULL ? to : attribute_find(name)->fallback);
 }
 
-/* Devices that are no longer named lose their limit, then the named ones get theirs. */
-static int change_io(const struct change *c)
+/* Devices that are no longer named lose their value, then the named ones get theirs. */
+static int change_disks(const struct change *c, const char *name, const char *none)
 {
-	char none[SCHED_VALUE_MAX];
+	char value[SCHED_VALUE_MAX];
 
 	for (size_t i = 0; i < c->from->count; i++) {
 		const struct sched_write *w = &c->from->writes[i];
 		int r;
 
-		if (strcmp(w->attribute, "io.max") != 0 ||
-		    value_in(c->to, "io.max", w->value) != NULL)
+		if (strcmp(w->attribute, name) != 0 || value_in(c->to, name, w->value) != NULL)
 			continue;
-		(void) snprintf(none, sizeof(none), "%.*s rbps=max wbps=max riops=max wiops=max",
-				(int) strcspn(w->value, " "), w->value);
-		r = put(c, "io.max", none);
+		(void) snprintf(value, sizeof(value), "%.*s %s", (int) strcspn(w->value, " "),
+				w->value, none);
+		r = put(c, name, value);
 		if (r < 0)
 			return r;
 	}
@@ -208,14 +210,21 @@ static int change_io(const struct change *c)
 		const struct sched_write *w = &c->to->writes[i];
 		int r;
 
-		if (strcmp(w->attribute, "io.max") != 0 ||
-		    str_equal(value_in(c->from, "io.max", w->value), w->value))
+		if (strcmp(w->attribute, name) != 0 ||
+		    str_equal(value_in(c->from, name, w->value), w->value))
 			continue;
-		r = put(c, "io.max", w->value);
+		r = put(c, name, w->value);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int change_io(const struct change *c)
+{
+	int r = change_disks(c, "io.weight", "default");
+
+	return r < 0 ? r : change_disks(c, "io.max", "rbps=max wbps=max riops=max wiops=max");
 }
 
 static int change_memory_pair(const struct change *c)

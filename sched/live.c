@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
-#include "sched/host.h"
+#include "sched/disk.h"
 
 int sched_slot_throttle(struct sched_host *h, unsigned slot, struct sched_throttle *ret)
 {
@@ -274,6 +274,16 @@ static int process_limit(const struct live *l, struct buf *out)
 	return r;
 }
 
+static int io_limit(const struct live *l, struct buf *out)
+{
+	return disk_live_limits(l->tree, l->slot, out);
+}
+
+static int io_share(const struct live *l, struct buf *out)
+{
+	return disk_live_shares(l->tree, l->slot, out);
+}
+
 int sched_slot_live(struct sched_host *h, unsigned slot, const char *key, struct buf *out)
 {
 	static const struct {
@@ -290,6 +300,8 @@ int sched_slot_live(struct sched_host *h, unsigned slot, const char *key, struct
 		{ "memory.soft", CG_MEMORY, memory_soft },
 		{ "memory.swap", CG_MEMORY, memory_swap },
 		{ "memory.oom", CG_MEMORY, memory_oom },
+		{ "io.limit", CG_IO, io_limit },
+		{ "io.share", CG_IO, io_share },
 		{ "process.limit", CG_PIDS, process_limit },
 	};
 

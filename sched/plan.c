@@ -175,6 +175,34 @@ static void rate_text(uint64_t v, char out[static 24])
 		(void) snprintf(out, 24, "%" PRIu64, v);
 }
 
+/* A value that begins with a device is taken apart at the first blank. */
+static int check_disk(struct planner *p, const char *key, const char *device)
+{
+	if (strcspn(device, " \n") != strlen(device))
+		return err_set(p->e, -EINVAL, "%s: device \"%s\": has a space", key, device);
+	return 0;
+}
+
+static int plan_io_shares(struct planner *p)
+{
+	for (size_t i = 0; i < p->spec->io.share_count; i++) {
+		const struct spec_io_share *s = &p->spec->io.shares[i];
+		int r = check_disk(p, "io.share", s->device);
+
+		if (r == 0 && !p->facts->sched.io)
+			r = lacks(p, "io.share", "io");
+		else if (r == 0 && !p->facts->sched.io_share)
+			r = err_set(p->e, -EOPNOTSUPP,
+				    "io.share: this kernel has no scheduler of disks that knows "
+				    "shares (BFQ, or iocost on cgroup v2)");
+		if (r == 0)
+			r = put(p, "io.weight", "%s %" PRIu64, s->device, s->weight);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int plan_io(struct planner *p)
 {
 	for (size_t i = 0; i < p->spec->io.limit_count; i++) {
@@ -188,9 +216,9 @@ static int plan_io(struct planner *p)
 		rate_text(l->write_bps, wbps);
 		rate_text(l->read_iops, riops);
 		rate_text(l->write_iops, wiops);
-		if (strcspn(l->device, " \n") != strlen(l->device))
-			return err_set(p->e, -EINVAL, "io.limit: device \"%s\": has a space",
-				       l->device);
+		r = check_disk(p, "io.limit", l->device);
+		if (r < 0)
+			return r;
 		r = put(p, "io.max", "%s rbps=%s wbps=%s riops=%s wiops=%s", l->device, rbps, wbps,
 			riops, wiops);
 		if (r < 0)
@@ -228,8 +256,9 @@ static int plan_devices(struct planner *p)
 int sched_plan(const struct spec *spec, const struct facts *facts, struct sched_plan *ret,
 	       struct err *e)
 {
-	static int (*const parts[])(struct planner *) = { plan_cpuset, plan_cpu,  plan_memory,
-							  plan_io,     plan_pids, plan_devices };
+	static int (*const parts[])(struct planner *) = { plan_cpuset,	  plan_cpu, plan_memory,
+							  plan_io_shares, plan_io,  plan_pids,
+							  plan_devices };
 	struct planner p = { .spec = spec, .facts = facts, .plan = ret, .e = e };
 
 	ret->count = 0;

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "sched/host.h"
+#include "sched/disk.h"
 
 static bool kernel_at_least(unsigned major, unsigned minor)
 {
@@ -87,6 +87,8 @@ void sched_probe(struct facts *facts)
 	facts->sched.layout = l.kind;
 	facts->sched.cpuset = h[CG_CPUSET] != NULL;
 	facts->sched.io = h[CG_IO] != NULL;
+	facts->sched.io_share =
+		h[CG_IO] != NULL && disk_shares_possible(h[CG_IO]->mount, h[CG_IO]->unified);
 	facts->sched.io_buffered_writes = h[CG_IO] != NULL && h[CG_IO]->unified;
 	facts->sched.pids = h[CG_PIDS] != NULL;
 	facts->sched.freezer = h[CG_FREEZER] != NULL;

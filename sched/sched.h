@@ -150,6 +150,8 @@ int sched_slot_events_open(struct sched_host *h, unsigned slot, const char *what
  * @return 0, -EOPNOTSUPP for a key that no control file shows, -errno. */
 [[nodiscard]] int sched_slot_live(struct sched_host *h, unsigned slot, const char *key,
 				  struct buf *out);
+/** Whether two paths name the same disk; a partition is its disk. */
+bool sched_same_disk(const char *a, const char *b);
 /** Pressure (PSI) of the slot's own processes by resource, "cpu", "memory", "io": percent of time
  * of the last 10, 60 and 300 seconds, times 100, and in all. @return 0, -EOPNOTSUPP, -errno. */
 struct sched_pressure_now {

@@ -321,6 +321,14 @@ static void check_io(struct checker *c)
 	const struct spec *s = c->s;
 	char echo[TEXT_ECHO_MAX];
 
+	for (size_t i = 1; i < s->io.share_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (str_equal(s->io.shares[i].device, s->io.shares[j].device))
+				complain(c, "io", "share", i, "\"%s\" has two shares",
+					 text_echo(s->io.shares[i].device, echo));
+		}
+	}
+
 	for (size_t i = 1; i < s->io.limit_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(s->io.limits[i].device, s->io.limits[j].device))

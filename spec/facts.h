@@ -36,6 +36,7 @@ struct facts {
 		enum facts_cgroup_layout layout;
 		bool cpu, cpuset, memory, io, pids, freezer, devices; /* a controller we can use */
 		bool cpu_burst, memory_reserve, memory_soft, memory_reclaim, memory_swap;
+		bool io_share; /* there is a scheduler of disks that knows them */
 		bool io_buffered_writes; /* are charged to who wrote them */
 		bool kill; /* cgroup.kill works for every process of a context */
 		bool clone_into; /* CLONE_INTO_CGROUP covers all controllers (pure v2) */

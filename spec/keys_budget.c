@@ -128,6 +128,20 @@ const struct row_section keys_memory = { memory, ARRAY_SIZE(memory) };
 static const struct row io[] = {
 	{
 		.section = "io",
+		.name = "share",
+		LIST(row_io_share, io.shares, io.share_count, struct spec_io_share),
+		.min = 1,
+		.max = 1000,
+		.check = value_check_device,
+		.live = true,
+		.fallback = "",
+		.allowed = "DEVICE and a weight of 1..1000: /dev/vda 200",
+		.help = "The weight against other contexts while a disk is busy; 100 for who says "
+			"none. The disk must be scheduled by BFQ (to the letter with its "
+			"strict_guarantees) or, on cgroup v2, have iocost.",
+	},
+	{
+		.section = "io",
 		.name = "limit",
 		LIST(row_io_limit, io.limits, io.limit_count, struct spec_io_limit),
 		.check = value_check_device,

@@ -109,6 +109,13 @@ struct spec_io_limit {
 	uint64_t read_bps, write_bps, read_iops, write_iops; /* UNITS_NONE: no limit */
 };
 
+/** `share = /dev/vda 200` */
+struct spec_io_share {
+	char *device;
+	uint64_t weight;
+};
+#define SPEC_IO_SHARE 100 /* of who says nothing, by the kernel's default */
+
 /** `grant = cpu.limit <= 200%`: a key that owners may change, and within what. */
 struct spec_grant {
 	unsigned key; /* of spec_key_info() */
@@ -181,6 +188,8 @@ struct spec {
 	struct {
 		struct spec_io_limit *limits;
 		size_t limit_count;
+		struct spec_io_share *shares;
+		size_t share_count;
 	} io;
 	struct {
 		enum spec_network mode;

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "sched/attribute.h"
+#include "sched/disk.h"
 
 static struct facts facts_v2(void)
 {
@@ -27,6 +28,7 @@ static struct facts facts_v2(void)
 					  .io = true,
 					  .pids = true,
 					  .devices = true,
+					  .io_share = true,
 					  .cpu_burst = true,
 					  .memory_reserve = true,
 					  .memory_soft = true,
@@ -52,6 +54,8 @@ static struct spec_io_limit limits[] = {
 	{ sdb, UNITS_NONE, UNITS_NONE, 1000, 500 },
 };
 
+static struct spec_io_share shares[] = { { sdb, 300 } };
+
 static struct spec full(void)
 {
 	struct spec s = plain();
@@ -69,6 +73,8 @@ static struct spec full(void)
 	s.memory.swap = 0;
 	s.io.limits = limits;
 	s.io.limit_count = 2;
+	s.io.shares = shares;
+	s.io.share_count = 1;
 	return s;
 }
 
@@ -205,6 +211,13 @@ static void no_io(struct facts *f, struct spec *s)
 	s->io.limit_count = 1;
 }
 
+static void no_shares(struct facts *f, struct spec *s)
+{
+	f->sched.io_share = false;
+	s->io.shares = shares;
+	s->io.share_count = 1;
+}
+
 static void swap_alone(struct facts *f, struct spec *s)
 {
 	f->sched.layout = FACTS_CGROUP_HYBRID;
@@ -237,6 +250,9 @@ static void refusals_name_the_key(void **state)
 	refuses(no_burst, "cpu.burst: this host's cpu controller has no burst (kernel 5.14)");
 	refuses(no_pids, "process.limit: this host has no pids controller (cgroup v2)");
 	refuses(no_io, "io.limit: this host has no io controller (cgroup v1)");
+	refuses(no_shares,
+		"io.share: this kernel has no scheduler of disks that knows shares (BFQ, "
+		"or iocost on cgroup v2)");
 	refuses(swap_alone, "memory.swap: on cgroup v1 it needs memory.limit too");
 }
 
@@ -284,7 +300,7 @@ static const char *const v1_files[] = {
 	"blkio.throttle.write_bps_device",
 	"blkio.throttle.read_iops_device",
 	"blkio.throttle.write_iops_device",
-	"blkio.bfq.weight",
+	"blkio.bfq.weight_device",
 	"pids.max",
 };
 
@@ -347,7 +363,7 @@ static void mapping(void **state)
 	writes(&d, "io.max", "8:0 rbps=10 wbps=max riops=30 wiops=40",
 	       "blkio.throttle.write_bps_device", "8:0 0");
 	writes(&d, "io.max", "8:0 wiops=40", "blkio.throttle.write_iops_device", "8:0 40");
-	writes(&d, "io.weight", "10000", "blkio.bfq.weight", "1000");
+	writes(&d, "io.weight", "8:0 default", "blkio.bfq.weight_device", "8:0 100");
 	writes(&d, "pids.max", "max", "pids.max", "max");
 	v1_dir_remove(&d);
 }
@@ -397,11 +413,11 @@ static void devices_named_wrongly(void **state)
 	struct err e = { 0 };
 
 	(void) state;
-	assert_int_equal(attribute_resolve_io("8:0 rbps=1", out, &e), 0);
+	assert_int_equal(disk_resolve("io.limit", "8:0 rbps=1", out, &e), 0);
 	assert_string_equal(out, "8:0 rbps=1");
-	assert_int_equal(attribute_resolve_io("/dev/null rbps=1", out, &e), -ENOTBLK);
+	assert_int_equal(disk_resolve("io.limit", "/dev/null rbps=1", out, &e), -ENOTBLK);
 	assert_string_equal(e.text, "io.limit: device \"/dev/null\": Block device required");
-	assert_int_equal(attribute_resolve_io("/no/such rbps=1", out, &e), -ENOENT);
+	assert_int_equal(disk_resolve("io.limit", "/no/such rbps=1", out, &e), -ENOENT);
 	assert_int_equal(device_resolve("/dev/null", &d), 0);
 	assert_int_equal(d.type, 'c');
 	assert_int_equal(d.major * 100 + d.minor, 103);

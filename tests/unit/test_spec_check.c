@@ -139,6 +139,8 @@ static void test_limits(void **state)
 	expect(COMMAND "[memory]\nlimit = 64M\nreserve = 8M\nsoft = 64M\n", NULL);
 	expect(COMMAND "[process]\nrlimit = nofile 1\nrlimit = stack 8M\nrlimit = nofile 2\n",
 	       "t.ini:6: process.rlimit: this resource is limited twice");
+	expect(COMMAND "[io]\nshare = /dev/a 5\nshare = /dev/a 6\n",
+	       "t.ini:5: io.share: \"/dev/a\" has two shares");
 	expect(COMMAND "[io]\nlimit = /dev/a read 1B/s\nlimit = /dev/a write 1B/s\n",
 	       "t.ini:5: io.limit: \"/dev/a\" is limited twice");
 }

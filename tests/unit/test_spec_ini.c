@@ -198,9 +198,10 @@ static void test_files_give_the_name(void **state)
 static void test_typos_are_answered_with_the_nearest(void **state)
 {
 	(void) state;
-	expect_error("[cpu]\nlimti = 5%\n",
-		     "t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, reserve, "
-		     "limit, burst, cpus, mems");
+	expect_error(
+		"[cpu]\nlimti = 5%\n",
+		"t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, reserve, "
+		"limit, burst, cpus, mems");
 	expect_error("\n[proces]\nlimit = 1\n",
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
 		     "files, process, cpu, memory, io, network, hooks");

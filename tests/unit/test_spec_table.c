@@ -217,8 +217,7 @@ static void set_numbers(struct dice *d, struct spec *s)
 	s->memory.limit = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19))
 				     : UNITS_NONE;
 	s->memory.reserve = (uint64_t) roll(d, 1u << 30) << roll(d, 19);
-	s->memory.soft = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19))
-				    : UNITS_NONE;
+	s->memory.soft = roll(d, 2) ? s->memory.limit : UNITS_NONE;
 	s->memory.oom = roll(d, SPEC_OOM_COUNT);
 	s->memory.swap = roll(d, 3) ? (uint64_t) roll(d, 1u << 30) << roll(d, 19) : UNITS_NONE;
 	s->files.upper = roll(d, SPEC_UPPER_COUNT);
@@ -274,6 +273,7 @@ static const struct maker makers[] = {
 	{ "process.umask", set_numbers, NULL },
 	{ "cpu.cpus", NULL, VALUES("", "0", "0-1,3", "8191") },
 	{ "cpu.mems", NULL, VALUES("", "0", "0-1") },
+	{ "io.share", NULL, VALUES("", "/dev/vda 200", "/dev/a 1\n/dev/b 1000", "'/dev/c;d' 100") },
 	{ "io.limit", NULL,
 	  VALUES("", "/dev/vda read 50MB/s write 1.5GB/s",
 		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s",
@@ -507,6 +507,7 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 		"memory.soft",
 		"memory.swap",
 		"memory.oom",
+		"io.share",
 		"io.limit",
 		"context.restart",
 		"context.restart-delay",

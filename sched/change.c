@@ -4,7 +4,9 @@
  * Two pairs constrain each other, so the second is always rewritten behind the first: cpu.max and
  * its burst, memory.max and swap. Memory never shrinks by killing: v1 reclaims while the limit is
  * lowered and answers EBUSY; on v2 memory.high stops the growth, memory.reclaim makes room, and
- * memory.max follows only once the use lies below it. */
+ * memory.max follows only once the use lies below it. All of that is done apart (apart.h) and has a
+ * second: the daemon waits for no disk and for no context that takes its pages back. What was
+ * reclaimed until then stays so, and the next attempt begins there. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +14,13 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "sched/apart.h"
 #include "sched/attribute.h"
 
 #define IDLE_ROUNDS 10
 #define IDLE_NAP_NS 2000000
+#define DEADLINE_MS 1000
+#define DEADLINE_TEXT "1s"
 
 struct change {
 	struct sched_host *h;
@@ -51,6 +56,24 @@ static bool differs(const struct change *c, const char *attribute)
 	return !str_equal(from, to);
 }
 
+/* Whether less than before is allowed of memory or swap. */
+static bool lowers(const struct change *c)
+{
+	static const char *const names[] = { "memory.max", "memory.swap.max" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *from = value_in(c->from, names[i], ""),
+			   *to = value_in(c->to, names[i], "");
+		uint64_t a = UINT64_MAX, b = UINT64_MAX;
+
+		(void) !units_parse_u64(from != NULL ? from : "max", 0, INT64_MAX, &a);
+		(void) !units_parse_u64(to != NULL ? to : "max", 0, INT64_MAX, &b);
+		if (b < a)
+			return true;
+	}
+	return false;
+}
+
 /* As attribute_write(), with the key in front: that is what was asked for. */
 static int put(const struct change *c, const char *name, const char *value)
 {
@@ -62,7 +85,7 @@ static int put(const struct change *c, const char *name, const char *value)
 	return err_prefix(c->e, "%s", key);
 }
 
-static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used)
+static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used, const char *when)
 {
 	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
 
@@ -71,7 +94,8 @@ static int refuse_memory(const struct change *c, uint64_t wanted, uint64_t used)
 	/* Rounding must not make the two look the same. */
 	if (strcmp(a, b) == 0)
 		(void) snprintf(b, sizeof(b), "%" PRIu64 " bytes", used);
-	return err_set(c->e, -EBUSY, "memory.limit: cannot be lowered to %s, %s are in use", a, b);
+	return err_set(c->e, -EBUSY, "memory.limit: cannot be lowered to %s%s, %s are in use", a,
+		       when, b);
 }
 
 /* One round of reclaim gives up soon, and pages in use at that instant stay: go on until several
@@ -116,7 +140,7 @@ static int reclaim_v2(const struct change *c, const struct cg_tree *t, uint64_t 
 		if (r < 0 && r != -EAGAIN)
 			break;
 	} while (is_patient(&p, used));
-	return refuse_memory(c, wanted, used);
+	return refuse_memory(c, wanted, used, "");
 }
 
 static int lower_v2(const struct change *c, const struct cg_tree *t, uint64_t wanted,
@@ -149,7 +173,7 @@ static int lower_v1(const struct change *c, const struct cg_tree *t, uint64_t wa
 		if (r < 0)
 			return err_set_errno(c->e, r, "reading memory.usage_in_bytes");
 	} while (is_patient(&p, used));
-	return refuse_memory(c, wanted, used);
+	return refuse_memory(c, wanted, used, "");
 }
 
 static int change_memory(const struct change *c, const char *value)
@@ -227,7 +251,7 @@ static int change_io(const struct change *c)
 	return r < 0 ? r : change_disks(c, "io.max", "rbps=max wbps=max riops=max wiops=max");
 }
 
-static int change_memory_pair(const struct change *c)
+static int write_memory_pair(const struct change *c)
 {
 	const char *to = value_in(c->to, "memory.max", "");
 	const char *swap = value_in(c->to, "memory.swap.max", "");
@@ -239,6 +263,43 @@ static int change_memory_pair(const struct change *c)
 	if (r == 0 && (differs(c, "memory.swap.max") || (limit && swap != NULL)))
 		r = put(c, "memory.swap.max", swap != NULL ? swap : "max");
 	return r;
+}
+
+static int write_apart(void *arg, struct err *e)
+{
+	struct change c = *(const struct change *) arg;
+
+	c.e = e;
+	return write_memory_pair(&c);
+}
+
+static int refuse_late(const struct change *c, const struct cg_tree *t, const char *to)
+{
+	const char *soft = value_in(c->from, "memory.high", "");
+	uint64_t wanted, used;
+	int r = slot_read_u64(t, c->slot, t->unified ? "memory.current" : "memory.usage_in_bytes",
+			      &used);
+
+	if (t->unified)
+		(void) slot_write(t, c->slot, "memory.high", soft != NULL ? soft : "max");
+	if (r < 0 || to == NULL || units_parse_u64(to, 0, INT64_MAX, &wanted) < 0)
+		return err_set(c->e, -EBUSY, "memory.limit: no room could be made within %s",
+			       DEADLINE_TEXT);
+	return refuse_memory(c, wanted, used, " within " DEADLINE_TEXT);
+}
+
+/* What lowers a limit may have to wait for a disk: not the daemon. */
+static int change_memory_pair(const struct change *c)
+{
+	const char *to = value_in(c->to, "memory.max", "");
+	const struct cg_tree *t = host_tree(c->h, CG_MEMORY);
+	bool changes = differs(c, "memory.max") || differs(c, "memory.swap.max");
+	int r;
+
+	if (!changes || t == NULL || !lowers(c))
+		return write_memory_pair(c);
+	r = apart_run(write_apart, (void *) (uintptr_t) c, t->fd, DEADLINE_MS, c->e);
+	return r == -ETIMEDOUT ? refuse_late(c, t, to) : r;
 }
 
 static int change_all(const struct change *c)

@@ -2,6 +2,7 @@
 # Memory: what dies when there is none left, what a soft limit is worth here, and a limit that is
 # lowered under a context that does not want to give anything back.
 . "$(dirname "$0")/../lib/harness.sh"
+. "$(dirname "$0")/../lib/disk.sh"
 start_daemon
 v2=false
 [ -e /sys/fs/cgroup/cgroup.controllers ] && v2=true
@@ -103,4 +104,63 @@ ini bad <<-END
 END
 run_ctl start bad
 like "a soft limit above the limit is refused" "$ERR" 'bad\.ini:5: memory\.soft: 65M is more than memory\.limit; allowed: at most 64M'
+
+# --- a limit lowered under a context that gives nothing back ---
+ini hot <<-END
+	[context]
+	command = sh -c "for i in 1 2 3; do while :; do cat /mnt/f >/dev/null; done & done; wait"
+	stop = KILL
+	[memory]
+	limit = 200M
+	[files]
+	bind = $WARD_DIR/data:/mnt
+END
+mkdir "$WARD_DIR/data"
+head -c 100M /dev/zero >"$WARD_DIR/data/f"
+sync -f "$WARD_DIR/data/f"
+dd if="$WARD_DIR/data/f" iflag=nocache count=0 2>/dev/null # it is to be charged to its readers
+check "a context that touches its pages again and again starts" ctl start hot
+sleep 1
+t=$(now_ms)
+run_ctl set hot memory.limit=20M
+t=$(($(now_ms) - t))
+note "lowering it took $t ms, status $RC $ERR"
+less "lowering its limit comes to an end, whatever it does (ms)" "$t" 5000
+[ "$RC" -eq 0 ] || like "or is refused with both numbers" "$ERR" 'cannot be lowered to 20M.*in use'
+is "it lives" "$(state_of hot)" running
+ctl stop hot
+
+# On v1 reclaim waits for dirty pages to be written: to a slow disk that takes as long as it takes.
+throttle=/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device
+if [ -e $throttle ] && make_disk 64; then
+	ini dirty <<-END
+		[context]
+		command = sh -c "exec 3<>$DISK; dd if=/dev/zero bs=1M count=60 >&3; echo written; sleep 1000"
+		stop = KILL
+		[memory]
+		limit = 200M
+		[files]
+		device = $DISK
+	END
+	echo "$DISK_NUMBER 2097152" >$throttle # of the host's own writers, and of this disk alone
+	ctl start dirty
+	check "a context has 60 MB that a slow disk has not got yet" retry_until 30 grep -q written "$WARD_DIR/state/logs/dirty.log"
+	background sh -c "sleep 0.3; $WARDCTL --socket $SOCK list >/dev/null; date +%s%N >$WARD_DIR/answered"
+	t=$(now_ms)
+	run_ctl set dirty memory.limit=20M
+	t=$(($(now_ms) - t))
+	note "lowering its limit took $t ms, status $RC $ERR"
+	less "lowering its limit does not wait for the disk (ms)" "$t" 5000
+	is "it is refused" "$RC" 1
+	like "with both numbers and the time it was given" "$ERR" 'memory\.limit: cannot be lowered to 20M within 1s, .* in use'
+	is "and the limit is as before" "$(stat_of dirty memory_limit_bytes)" $((200 << 20))
+	echo "$DISK_NUMBER 0" >$throttle
+	lowered() { ctl set dirty memory.limit=20M; }
+	check "when the disk has got them it can be lowered" retry_until 30 lowered
+	is "nobody has died of it" "$(state_of dirty) $(stat_of dirty oom_kills)" "running 0"
+	ctl stop dirty
+	drop_disk
+else
+	skip "reclaim that waits for a slow disk has a deadline" "needs cgroup v1 and a loop device"
+fi
 finish

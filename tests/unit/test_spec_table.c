@@ -497,7 +497,6 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 	static const char *const live[] = {
 		"process.limit",
 		"cpu.share",
-		"cpu.reserve",
 		"cpu.limit",
 		"cpu.burst",
 		"cpu.cpus",

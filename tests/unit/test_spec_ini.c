@@ -198,10 +198,9 @@ static void test_files_give_the_name(void **state)
 static void test_typos_are_answered_with_the_nearest(void **state)
 {
 	(void) state;
-	expect_error(
-		"[cpu]\nlimti = 5%\n",
-		"t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, "
-		"limit, burst, cpus, mems");
+	expect_error("[cpu]\nlimti = 5%\n",
+		     "t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, "
+		     "limit, burst, cpus, mems");
 	expect_error("\n[proces]\nlimit = 1\n",
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
 		     "files, process, cpu, memory, io, network, hooks");
@@ -514,10 +513,9 @@ static void expect_set_error(const char *key, const char *value, int code, const
 static void test_a_refused_set_changes_nothing(void **state)
 {
 	(void) state;
-	expect_set_error(
-		"cpu.limt", "1%", -ENOENT,
-		"cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
-		"cpus, mems");
+	expect_set_error("cpu.limt", "1%", -ENOENT,
+			 "cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
+			 "cpus, mems");
 	expect_set_error("share", "1", -ENOENT, "share: no such key; keys are SECTION.NAME");
 	expect_set_error("cpus.share", "1", -ENOENT,
 			 "cpus.share: no such section; did you mean cpu? allowed: context, files, "

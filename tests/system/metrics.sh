@@ -62,8 +62,8 @@ cat >"$WARD_DIR/parse.py" <<-'END'
 	            n += 1000
 	print(n)
 END
-if python3 -c 'import prometheus_client.openmetrics.parser' 2>/dev/null; then
-	samples=$(open_page | python3 "$WARD_DIR/parse.py" 2>&1)
+if /usr/bin/python3 -c 'import prometheus_client.openmetrics.parser' 2>/dev/null; then
+	samples=$(open_page | /usr/bin/python3 "$WARD_DIR/parse.py" 2>&1)
 	verdict "the strict parser of OpenMetrics reads it, odd names too ($samples)" \
 		"$([ "$samples" -gt 4000 ] 2>/dev/null; echo $?)" "$samples"
 else

@@ -228,7 +228,7 @@ int client_refusal(int status, const struct buf *body, struct err *e)
 	const json_t *error = json_object_get(reply, "error");
 	const char *text = json_string_value(json_object_get(error, "text"));
 
-	if (text)
+	if (text && *text)
 		err_set(e, errno_of_status(status), "%s", text);
 	else
 		err_set(e, errno_of_status(status), "the daemon refused with status %d", status);

@@ -65,6 +65,7 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_SORT] = { "sort", 0, "COLUMN", "sort by this column, the largest first", false },
 	[OPT_INTERVAL] = { "interval", 'i', "DURATION", "time between two looks (2s)", false },
 	[OPT_BATCH] = { "batch", 'b', "N", "print N tables and end; needs no terminal", false },
+	[OPT_WHAT_IF] = { "what-if", 0, NULL, "only say whether they could be started now", false },
 	[OPT_SOCKET] = { "socket", 0, "FILE",
 			 "the daemon's socket (else $WARD_SOCKET, else /run/ward/control.sock)",
 			 false },

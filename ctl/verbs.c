@@ -166,8 +166,8 @@ const struct verb verbs_table[] = {
 	  "What it is doing and since when, how it ended the last time and why, what it waits for, "
 	  "what of its file is not in force, where it is held back (CPU quota, pressure, limits "
 	  "of memory and processes), and what was denied to it, all read back from the host." },
-	{ "plan", "[NAME...]", OPT(FILE) | OPT(SET) | OPT(WHAT_IF) | OPT(JSON), VERB_LOOK,
-	  verb_plan, "print the steps that a start would take, or say whether it could be made",
+	{ "plan", "[NAME]", OPT(FILE) | OPT(SET) | OPT(WHAT_IF) | OPT(JSON), VERB_LOOK, verb_plan,
+	  "print the steps that a start would take, or say whether it could be made",
 	  "Of a declared context, or of a file; --set tries a change. Nothing is done.\n\n"
 	  "With --what-if it says whether contexts, by name or by file (what has a / in it or ends "
 	  "in .ini), could be started now, in that order, beside all that runs: whether this host "

@@ -82,8 +82,6 @@ int verb_plan(const struct ctl *c)
 
 	if (args_has(&c->args, OPT_WHAT_IF))
 		return plan_what_if(c);
-	if (c->args.operand_count > 1)
-		return ctl_usage(c, "one name too many, \"%.64s\"", c->args.operands[1]);
 	if (name && file)
 		return ctl_usage(c, "a name and --file exclude each other");
 	if (!name && !file && !args_has(&c->args, OPT_SET))

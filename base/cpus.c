@@ -25,7 +25,7 @@ static const char *read_number(const char *p, unsigned long *ret)
 int cpus_parse(const char *text, struct cpus *ret)
 {
 	struct cpus c = {};
-	unsigned long first, last;
+	unsigned long first = 0, last = 0;
 
 	for (const char *p = text; *p;) {
 		p = read_number(p, &first);

@@ -8,8 +8,8 @@
 /** Reads --file (when given) over the defaults. `s` must be spec_done() either way. */
 [[nodiscard]] int spec_args_read(const struct ctl *c, const char *file, struct spec *s,
 				 struct err *e);
-/** The spec of a declared context, ready to be changed; @full with every default spelt out. `s` must
- * be spec_done() either way. */
+/** The spec of a declared context, ready to be changed; @full with every default spelt out. `s`
+ * must be spec_done() either way. */
 [[nodiscard]] int spec_args_fetch(const struct ctl *c, const char *name, bool full, struct spec *s,
 				  struct err *e);
 /** Checks across its keys. */

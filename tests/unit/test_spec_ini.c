@@ -396,21 +396,8 @@ static const struct {
 	{ "cpu]\nreserve", "-5%",
 	  "cpu.reserve: \"-5%\" is not an amount of CPU; allowed: 0%..1000000% of one CPU, 20%m of "
 	  "the machine, at most the limit" },
-	{ "cpu]\nreserve", "nan%",
-	  "cpu.reserve: \"nan%\" is not an amount of CPU; allowed: 0%..1000000% of one CPU, 20%m "
-	  "of the machine, at most the limit" },
-	{ "cpu]\nreserve", "5",
-	  "cpu.reserve: \"5\" is not an amount of CPU; allowed: 0%..1000000% of one CPU, 20%m of "
-	  "the machine, at most the limit" },
 	{ "cpu]\nreserve", "max",
 	  "cpu.reserve: \"max\" is out of range; allowed: 0%..1000000% of one CPU, 20%m of the "
-	  "machine, at most the limit" },
-	{ "cpu]\nreserve", "1000001%",
-	  "cpu.reserve: \"1000001%\" is out of range; allowed: 0%..1000000% of one CPU, 20%m of "
-	  "the machine, at most the limit" },
-	{ "cpu]\nreserve", "99999999999999999999%",
-	  "cpu.reserve: \"99999999999999999999%\" is out of range; allowed: 0%..1000000% of one "
-	  "CPU, 20%m of the "
 	  "machine, at most the limit" },
 	{ "cpu]\nburst", "50",
 	  "cpu.burst: \"50\" is not a duration; allowed: 0s..10s, at most "

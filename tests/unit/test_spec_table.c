@@ -42,7 +42,8 @@ static void make_text(struct dice *d, bool controls, char *out, size_t size)
 {
 	static const char *const parts[] = { "a",    "Z",  "0",	      " ", ";",	 " ;",	   "#",
 					     "'",    "\"", "\\",      "$", "$'", "`",	   "=",
-					     ":",    ",",  "[",	      "]", "é",	 "\u20ac", "~",
+					     ":",    ",",  "[",	      "]",
+					     "é",	 "\u20ac", "~",
 					     "*",    "&&", "%",	      "x", "\t", "\n",	   "\x01",
 					     "\x7f", "\r", "\xc2\xa0" };
 	unsigned n = roll(d, 12), kinds = ARRAY_SIZE(parts);

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/live.h"
 #include "daemon/memory_out.h"
 #include "daemon/service.h"
@@ -299,6 +300,9 @@ static int set(struct context *c, const json_t *keys, bool runtime, json_t *wait
 	}
 	if (r >= 0 && active) {
 		r = check(active, c->name, e);
+	}
+	if (r >= 0 && active) {
+		r = budget_admit(c->manager, c, active, e);
 	}
 	if (r >= 0 && !active && !keep) {
 		r = err_set(e, -EBUSY, "it does not run");

@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
 #include "daemon/memory_out.h"
@@ -254,9 +255,13 @@ static int prepare(struct launch *l, struct launch_request *request, struct err 
 		return err_set(e, -ENOMEM, "starting %s: out of memory", c->name);
 	}
 	r = launch_plan(c->active, &c->manager->facts, &l->plans, e);
+	if (r >= 0) {
+		r = budget_admit(c->manager, c, c->active, e);
+	}
 	if (r < 0) {
 		return r;
 	}
+	budget_release(c);
 	hooks_reset(c);
 	return hooks_wanted(c, HOOK_BEFORE_START) ? run_before_start(c, e) : take_seat(l, e);
 }

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/doctor.h"
 #include "daemon/journald.h"
 #include "daemon/logs.h"
@@ -184,6 +185,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	tally_init(m);
 	r = open_directories(m, config, e);
 	if (r >= 0) {
+		host_file_read(m);
 		probe(m);
 		r = open_rooms(m, config, e);
 	}

@@ -205,7 +205,7 @@ static void test_typos_are_answered_with_the_nearest(void **state)
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
 		     "files, process, cpu, memory, io, network, hooks");
 	expect_error("[cpu]\nswap = 0\n", "t.ini:2: cpu.swap: no such key (memory has one); "
-					  "allowed: share, limit, burst, cpus, mems");
+					  "allowed: share, reserve, limit, burst, cpus, mems");
 	expect_error("[network]\nfrobnicate = 0\n",
 		     "t.ini:2: network.frobnicate: no such key; allowed: mode");
 	expect_error("[files]\nmode = cwo\n",

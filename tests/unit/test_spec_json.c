@@ -155,7 +155,7 @@ static void test_all_errors_at_once(void **state)
 	expect_errors("{\"cpu\": {\"share\": 0, \"x\": 1}, \"network\": {\"mode\": \"y\"}}",
 		      (const char *const[]){
 			      "spec: cpu.share: \"0\" is out of range; allowed: 1..10000",
-			      "spec: cpu.x: no such key; allowed: share, limit, burst, cpus, mems",
+			      "spec: cpu.x: no such key; allowed: share, reserve, limit, burst, cpus, mems",
 			      "spec: network.mode: \"y\" is unknown; allowed: none, private, host",
 			      NULL });
 }

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/live.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
@@ -163,6 +164,7 @@ int change_apply(struct context *c, struct spec *changed, const struct change_fi
 		(void) take_back(c, wanted, e);
 		settle_journal(c);
 	} else {
+		governor_changed(c);
 		ending_watch_memory(c);
 		limits_watch(c, limits_throttled(c));
 		service_changed(c);

@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
 #include "daemon/service.h"
@@ -182,6 +183,7 @@ static int order(struct launch *l, struct err *e)
 		r = steps_run_parent(&l->steps, e);
 	}
 	if (r >= 0) {
+		governor_begin(c); /* what is reserved is there from the first instruction on */
 		r = seat_launch(l->seat->seat, &l->steps, e);
 	}
 	if (r >= 0) {
@@ -287,6 +289,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
 		tally_failed(c);
+		governor_end(c);
 		launch_free(TAKE_PTR(c->launch));
 		service_close(c, true);
 		journal_end(c);

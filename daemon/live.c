@@ -5,12 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/budget.h"
+
 #define LIST_BITS 8192 /* the kernel's greatest NR_CPUS */
 
 char *live_value(struct context *c, const char *key)
 {
 	struct buf b = {};
 
+	if (str_equal(key, "cpu.share") && governor_weighs(c)) {
+		return NULL;
+	}
 	if (!c->slot || sched_slot_live(c->manager->sched, c->slot, key, &b) < 0 || b.error) {
 		buf_done(&b);
 		return NULL;

@@ -23,6 +23,7 @@
 struct bulk {
 	const struct sched_host *host; /* borrowed */
 	bool pressure;
+	unsigned bases; /* what is read at all */
 	struct bulk_layout at;
 	int map, links[CG_HIERARCHIES_MAX]; /* by tree of the host; -1: none there */
 	struct bulk_record *records; /* mapped */
@@ -94,7 +95,7 @@ static int make_map(struct bulk *b)
 }
 
 /* What is worth reading in a hierarchy: a mask of bases, 0 for none. */
-static unsigned wanted_of(const struct cg_tree *t)
+static unsigned wanted_of(const struct bulk *b, const struct cg_tree *t)
 {
 	static const enum bulk_base of[] = { /* the rest: BULK_ANY */
 					     [CG_MEMORY] = BULK_MEMORY,
@@ -106,6 +107,7 @@ static unsigned wanted_of(const struct cg_tree *t)
 	for (unsigned c = 0; c < ARRAY_SIZE(of); c++)
 		if ((t->controllers & 1u << c) != 0 && of[c] != BULK_ANY)
 			wanted |= 1u << of[c];
+	wanted &= b->bases;
 	return wanted != 0 ? wanted | 1u << BULK_NODE : 0;
 }
 
@@ -117,7 +119,7 @@ static int put_up(struct bulk *b, uint32_t records)
 	b->record_count = records;
 	r = make_map(b);
 	for (size_t i = 0; i < b->host->count && r >= 0; i++) {
-		unsigned wanted = wanted_of(&b->host->trees[i]);
+		unsigned wanted = wanted_of(b, &b->host->trees[i]);
 
 		if (wanted != 0)
 			r = b->links[i] = link_tree(b, wanted, b->host->trees[i].fd);
@@ -127,7 +129,7 @@ static int put_up(struct bulk *b, uint32_t records)
 	return r < 0 ? r : 0;
 }
 
-int bulk_new(const struct sched_host *h, struct bulk **ret)
+static int new_of(const struct sched_host *h, unsigned bases, struct bulk **ret)
 {
 	struct bulk *b;
 	char text[256];
@@ -139,6 +141,7 @@ int bulk_new(const struct sched_host *h, struct bulk **ret)
 	if (b == NULL)
 		return -ENOMEM;
 	b->host = h;
+	b->bases = bases;
 	b->map = -1;
 	memset(b->links, -1, sizeof(b->links));
 	r = bulk_locate(&b->at);
@@ -154,6 +157,16 @@ int bulk_new(const struct sched_host *h, struct bulk **ret)
 	}
 	*ret = b;
 	return 0;
+}
+
+int bulk_new(const struct sched_host *h, struct bulk **ret)
+{
+	return new_of(h, ~0u, ret);
+}
+
+int bulk_new_cpu(const struct sched_host *h, struct bulk **ret)
+{
+	return new_of(h, 1u << BULK_CGROUP, ret);
 }
 
 void bulk_free(struct bulk *b)
@@ -297,7 +310,7 @@ static int try_round(struct bulk *b, bool throttled, bool anew)
 	flush(b);
 	for (size_t i = 0; i < b->host->count && r == 0; i++) {
 		const struct cg_tree *t = &b->host->trees[i];
-		bool rest = (wanted_of(t) & ~(1u << BULK_NODE | 1u << BULK_CPU)) != 0;
+		bool rest = (wanted_of(b, t) & ~(1u << BULK_NODE | 1u << BULK_CPU)) != 0;
 
 		if (b->links[i] < 0 || (!throttled && !rest))
 			continue;

@@ -21,13 +21,13 @@
 #include "base/units.h"
 #include "sched/claims.h"
 
-#define LOOK_US 200000
+#define LOOK_US 250000
 #define V2_DEFAULT 100
 #define V1_DEFAULT 1024
 #define HOST_GROUPS 2 /* v2: what systemd has at the top beside us: system and user */
 #define HOST_TIMES 256 /* as heavy as the host may look, against one busy process a CPU */
 #define STEP 2 /* it moves by at most this factor in one look */
-#define RANGE_PART 100
+#define NOTICED 16 /* it is written when it differs by one part of so many */
 
 static const char *file_of(const struct engine *g)
 {
@@ -86,7 +86,7 @@ static void write_both(struct engine *g, uint32_t w)
 	char text[16];
 
 	if (g->host->below[0] != '\0' ||
-	    (uint64_t) (w > before ? w - before : before - w) * RANGE_PART <= before)
+	    (uint64_t) (w > before ? w - before : before - w) * NOTICED <= before)
 		return;
 	(void) snprintf(text, sizeof(text), "%u", w);
 	(void) file_write_at(g->tree->fd, file_of(g), text);
@@ -132,13 +132,19 @@ void beside_reset(struct engine *g)
 }
 
 /* In ticks: all that was neither idle nor taken from this machine by another. */
-static bool read_busy(uint64_t *ret)
+static bool read_busy(struct beside *b, uint64_t *ret)
 {
 	uint64_t user, nice, system, idle, wait, irq, softirq;
 	char text[256];
+	ssize_t n;
 
-	if (cg_read(AT_FDCWD, "/proc/stat", text, sizeof(text)) < 0 ||
-	    sscanf(text,
+	if (b->stat < 0)
+		b->stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	n = pread(b->stat, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	if (sscanf(text,
 		   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		   " %" SCNu64,
 		   &user, &nice, &system, &idle, &wait, &irq, &softirq) != 7)
@@ -154,7 +160,7 @@ bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *
 	uint64_t ticks, dt = now_us - b->looked_us, all, ward;
 	bool first = b->looked_us == 0 || dt > 10 * (uint64_t) LOOK_US;
 
-	if ((!first && dt < LOOK_US) || !read_busy(&ticks))
+	if ((!first && dt < LOOK_US) || !read_busy(b, &ticks))
 		return false;
 	if (!first) {
 		all = (ticks - b->busy_ticks) * ALLOT_CPU * 1000000 /

@@ -5,6 +5,7 @@
 #include "sched/bulk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct bulk {
 	bool pressure;
 	unsigned bases; /* what is read at all */
 	struct bulk_layout at;
+	int flush; /* a file that is asked for all CPU time */
 	int map, links[CG_HIERARCHIES_MAX]; /* by tree of the host; -1: none there */
 	struct bulk_record *records; /* mapped */
 	uint32_t record_count; /* a power of two */
@@ -143,6 +145,7 @@ static int new_of(const struct sched_host *h, unsigned bases, struct bulk **ret)
 	b->host = h;
 	b->bases = bases;
 	b->map = -1;
+	b->flush = openat(host_tree(h, CG_CORE)->fd, "cpu.stat", O_RDONLY | O_CLOEXEC);
 	memset(b->links, -1, sizeof(b->links));
 	r = bulk_locate(&b->at);
 	b->pressure = b->at.base[BULK_PRESSURE] >= 0 &&
@@ -174,6 +177,7 @@ void bulk_free(struct bulk *b)
 	if (b == NULL)
 		return;
 	take_down(b);
+	(void) fd_close(b->flush);
 	free(b->slots);
 	free(b->table);
 	free(b);
@@ -296,9 +300,9 @@ static int clear_table(struct bulk *b, bool anew)
 /* CPU time is kept per CPU until somebody asks; asking for the whole brings all up to date. */
 static void flush(const struct bulk *b)
 {
-	char text[64];
+	char text[16];
 
-	(void) cg_read(host_tree(b->host, CG_CORE)->fd, "cpu.stat", text, sizeof(text));
+	(void) !pread(b->flush, text, sizeof(text), 0);
 }
 
 /* @return 0, 1 when there were more cgroups than records, -errno. */

@@ -27,6 +27,7 @@ struct member {
 struct beside {
 	uint32_t written; /* 0: as the kernel made it */
 	uint64_t host_weight; /* of all that runs outside, as far as it is known */
+	int stat; /* /proc/stat, owned; -1: not open */
 	uint64_t busy_ticks, looked_us, ward_ns; /* when the host was last looked at */
 };
 
@@ -48,9 +49,14 @@ struct engine {
 	struct allot_claim self; /* the host's own processes, a claim like others */
 	struct demand self_demand;
 	uint64_t self_due, self_entitled;
+	uint64_t self_rate; /* what it uses, smoothed: what of all is not for contexts now */
+	uint64_t self_want; /* what it would like to use, by the last look */
 	struct beside beside;
 
+	struct heir *heir; /* NULL: nothing is promised */
 	struct usage *usage; /* NULL until it is looked at */
+	int pressure; /* of all contexts, owned; -1: the kernel does not tell */
+	unsigned looks; /* since contexts began to contend */
 	uint64_t looked_us, pressed_us, pressure_us;
 	bool measured; /* the last look has measured */
 
@@ -93,3 +99,16 @@ bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *
 		 uint64_t *ret_ward, uint64_t *ret_dt_us);
 /** Corrects by what both used, where both are hungry. */
 void beside_correct(struct engine *g, uint64_t contexts, uint64_t host_used, uint64_t ward_used);
+
+/* --- heir.c: what outlives the daemon --- */
+
+struct heir;
+/** A process that writes the noted weights when this one dies. @return 0 or -errno. */
+[[nodiscard]] int heir_new(const struct engine *g, struct heir **ret);
+/** @inherits he writes them now; else never. */
+void heir_free(struct heir *h, bool inherits);
+/** Weights are noted anew. */
+void heir_begin(struct heir *h);
+void heir_note(struct heir *h, size_t i, unsigned slot, uint32_t weight);
+/** All are noted; only from here on they hold. */
+void heir_end(struct heir *h, size_t count);

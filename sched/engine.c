@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sched/claims.h"
@@ -206,6 +207,24 @@ static void settle_plain(struct engine *g)
 			write_weight(g, m, w);
 	}
 	beside_reset(g);
+	heir_free(TAKE_PTR(g->heir), false);
+}
+
+/* What holds when nobody looks any more. */
+static void bequeath(struct engine *g)
+{
+	uint64_t all;
+
+	if (g->heir == NULL && heir_new(g, &g->heir) < 0)
+		return;
+	all = full(g);
+	heir_begin(g->heir);
+	for (size_t i = 0; i < g->count; i++) {
+		const struct member *m = &g->members[i];
+
+		heir_note(g->heir, i, m->slot, weight_of(g, m, engine_weight_due(g, m), all));
+	}
+	heir_end(g->heir, g->count);
 }
 
 void engine_settle(struct engine *g)
@@ -228,6 +247,7 @@ void engine_settle(struct engine *g)
 		sum += g->members[i].due;
 	}
 	engine_apply(g, g->weights);
+	bequeath(g);
 	beside_settle(g, sum);
 }
 
@@ -236,7 +256,9 @@ void engine_rest(struct engine *g)
 	for (size_t i = 0; i < g->count; i++)
 		g->members[i].demand = (struct demand){};
 	g->self_demand = (struct demand){};
+	g->self_rate = 0;
 	g->measured = false;
+	g->looks = 0;
 	(void) !claims_renew_pool(g); /* CPUs come and go seldom */
 	engine_settle(g);
 }
@@ -314,6 +336,7 @@ int engine_new(struct sched_host *h, uint32_t host_ppm, struct engine **ret)
 	g->host = h;
 	g->tree = host_tree(h, CG_CPU);
 	g->host_ppm = host_ppm;
+	g->beside.stat = g->pressure = -1;
 	r = grow(g) ? claims_renew_pool(g) : -ENOMEM;
 	g->unsettled = false;
 	if (r >= 0 && g->tree != NULL)
@@ -332,8 +355,11 @@ void engine_free(struct engine *g)
 		return;
 	if (g->count == 0 && g->tree != NULL)
 		beside_reset(g);
+	heir_free(g->heir, g->count > 0);
 	for (size_t i = 0; i < g->count; i++)
 		free(g->members[i].mask);
+	(void) fd_close(g->pressure);
+	(void) fd_close(g->beside.stat);
 	usage_free(g->usage);
 	allot_pool_free(g->pool);
 	free(g->members);

@@ -8,8 +8,11 @@
  * everyone's whole reserve in the moment those wake. Who wakes has its reserve at once in any case;
  * who was awake keeps half of it until the next look, and what it missed is paid back from shares,
  * so that over a second nobody has less than its reserve. */
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sched/claims.h"
 
@@ -17,32 +20,46 @@
 #define REPAY_US 250000 /* in which what somebody missed is made up for */
 #define OWED_MAX_US 100000
 #define FLOOR_PART 2
+#define PRESSURE_EVERY 4 /* looks */
 #define PRESSED_PART 20 /* contexts wait for a CPU for more than one part of so many */
 
 /* The time that any context waited for a CPU while it could have run. */
-static bool read_pressure(const struct engine *g, uint64_t *ret)
+static bool read_pressure(struct engine *g, uint64_t *ret)
 {
 	const struct cg_tree *core = host_tree(g->host, CG_CORE);
 	char text[256];
 	const char *total;
+	ssize_t n;
 
-	if (core == NULL || cg_read(core->fd, "cpu.pressure", text, sizeof(text)) < 0)
+	if (core == NULL)
 		return false;
+	if (g->pressure < 0)
+		g->pressure = openat(core->fd, "cpu.pressure", O_RDONLY | O_CLOEXEC);
+	n = pread(g->pressure, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
 	total = strstr(text, "total=");
-	return total != NULL && sscanf(total, "total=%lu", ret) == 1;
+	return total != NULL && sscanf(total, "total=%" SCNu64, ret) == 1;
 }
 
+/* While they do contend, whether they still do is asked now and then only. */
 static bool is_pressed(struct engine *g, uint64_t now_us)
 {
 	uint64_t total, dt = now_us - g->pressed_us, waited;
 	bool first = g->pressed_us == 0;
 
+	if (g->looks++ % PRESSURE_EVERY != 0)
+		return true;
 	if (!read_pressure(g, &total))
 		return true; /* nobody knows: look */
 	waited = total - g->pressure_us;
 	g->pressed_us = now_us;
 	g->pressure_us = total;
-	return first || waited * PRESSED_PART > dt;
+	if (first || waited * PRESSED_PART > dt)
+		return true;
+	g->looks = 0;
+	return false;
 }
 
 /* Reads what everyone used. @return all of it since their slots were made. */
@@ -129,14 +146,16 @@ static bool look_at_host(struct engine *g, uint64_t now_us, uint64_t ward_ns, ui
 
 	if (!beside_look(g, now_us, ward_ns, ret_used, ret_ward, &dt))
 		return false;
-	g->self.demand = demand_look(&g->self_demand, *ret_used,
-				     g->self_demand.rate != 0 ? g->self_entitled : g->self_due, dt);
+	g->self_want = demand_look(&g->self_demand, *ret_used,
+				   g->self_demand.rate != 0 ? g->self_entitled : g->self_due, dt);
+	g->self_rate = g->self_rate == 0 ? *ret_used : (3 * g->self_rate + *ret_used) / 4;
 	return true;
 }
 
 static bool entitle(struct engine *g, size_t n)
 {
 	g->claims[n] = g->self;
+	g->claims[n].demand = g->self_rate;
 	if (allot(g->pool, g->claims, n + 1, g->amounts) < 0)
 		return false;
 	for (size_t i = 0; i < n; i++) {
@@ -151,8 +170,21 @@ static bool entitle(struct engine *g, size_t n)
 			.set = m->claim.set,
 		};
 	}
-	g->self_entitled = g->amounts[n];
 	return true;
+}
+
+/* Contexts share what the host leaves in fact; between the two sides counts what it would like. */
+static void weigh_host(struct engine *g, size_t n, uint64_t host, uint64_t ward)
+{
+	uint64_t contexts = 0;
+
+	g->claims[n].demand = g->self_want;
+	if (allot(g->pool, g->claims, n + 1, g->amounts) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		contexts += g->amounts[i];
+	g->self_entitled = g->amounts[n];
+	beside_correct(g, contexts, host, ward);
 }
 
 /* @return 0 or -errno, with g->weights[i] for the i-th that is awake. */
@@ -183,18 +215,15 @@ static void apply(struct engine *g, size_t n)
 
 static void correct(struct engine *g, uint64_t now_us, uint64_t ward_ns, size_t n)
 {
-	uint64_t host = 0, ward = 0, contexts = 0;
+	uint64_t host = 0, ward = 0;
 	bool looked = look_at_host(g, now_us, ward_ns, &host, &ward);
 
 	if (n == 0 || !entitle(g, n))
 		return;
-	for (size_t i = 0; i < n; i++)
-		contexts += g->amounts[i];
-	if (weigh(g, n) < 0)
-		return;
-	apply(g, n);
 	if (looked)
-		beside_correct(g, contexts, host, ward);
+		weigh_host(g, n, host, ward);
+	if (weigh(g, n) == 0)
+		apply(g, n);
 }
 
 bool engine_look(struct engine *g, uint64_t now_us)

@@ -26,6 +26,7 @@
 #define V1_DEFAULT 1024
 #define HOST_GROUPS 2 /* v2: what systemd has at the top beside us: system and user */
 #define HOST_TIMES 256 /* as heavy as the host may look, against one busy process a CPU */
+#define FORGET 64 /* looks, in which what the host once weighed is forgotten by half or so */
 #define STEP 2 /* it moves by at most this factor in one look */
 #define NOTICED 16 /* it is written when it differs by one part of so many */
 
@@ -118,7 +119,6 @@ void beside_begin(struct engine *g)
 
 void beside_settle(struct engine *g, uint64_t contexts)
 {
-	g->beside.host_weight = least_host(g);
 	g->beside.looked_us = 0;
 	put(g, contexts, g->self_due);
 }
@@ -184,7 +184,7 @@ static uint64_t seen_weight(const struct engine *g, uint64_t host_used, uint64_t
 	uint64_t least = least_host(g), before = b->host_weight, seen;
 
 	if (!g->self_demand.hungry || host_used + ward_used < g->capacity - g->capacity / 8)
-		return before - (before - least) / 8;
+		return before - (before - least) / FORGET; /* it may come back when nobody looks */
 	if (ward_used == 0)
 		return before;
 	seen = (uint64_t) ((__uint128_t) host_used * now / ward_used);

@@ -39,3 +39,7 @@ void governor_begin(struct context *c);
 void governor_changed(struct context *c);
 /** It has ended: its part goes to the others. */
 void governor_end(struct context *c);
+/** wardd.ini says something else than before. */
+void governor_host_changed(struct manager *m);
+/** Whether its weight is more than its share: then no file of the kernel shows that. */
+bool governor_weighs(const struct context *c);

@@ -165,6 +165,7 @@ int change_apply(struct context *c, struct spec *changed, const struct change_fi
 		(void) take_back(c, wanted, e);
 		settle_journal(c);
 	} else {
+		governor_changed(c);
 		memory_out_watch(c);
 		limits_watch(c, limits_throttled(c));
 		service_changed(c);

@@ -176,6 +176,7 @@ struct manager {
 	struct burial_list burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	struct limits *limits;
+	struct governor *governor; /* budget.h */
 	struct journald *journald;
 	struct tally tally;
 	struct gathering *gathering; /* numbers.c; NULL: nobody has asked yet */

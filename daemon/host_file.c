@@ -103,6 +103,7 @@ json_t *host_file_reload(struct manager *m, bool dry)
 	}
 	if (r >= 0 && !dry) {
 		m->host_file = now;
+		governor_host_changed(m);
 	}
 	json_decref(changed);
 	spec_errors_done(&errors);

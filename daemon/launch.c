@@ -184,6 +184,7 @@ static int order(struct launch *l, struct err *e)
 		r = steps_run_parent(&l->steps, e);
 	}
 	if (r >= 0) {
+		governor_begin(c); /* what is reserved is there from the first instruction on */
 		r = seat_launch(l->seat->seat, &l->steps, e);
 	}
 	if (r >= 0) {
@@ -293,6 +294,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
 		tally_failed(c);
+		governor_end(c);
 		launch_free(TAKE_PTR(c->launch));
 		service_close(c, true);
 		journal_end(c);

@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include "base/cpus.h"
+#include "daemon/budget.h"
 
 char *live_value(struct context *c, const char *key)
 {
 	struct buf b = {};
 
+	if (str_equal(key, "cpu.share") && governor_weighs(c)) {
+		return NULL;
+	}
 	if (!c->slot || sched_slot_live(c->manager->sched, c->slot, key, &b) < 0 || b.error) {
 		buf_done(&b);
 		return NULL;

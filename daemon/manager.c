@@ -190,6 +190,9 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 		r = open_rooms(m, config, e);
 	}
 	if (r >= 0) {
+		r = governor_new(m, e);
+	}
+	if (r >= 0) {
 		r = ending_init(m);
 		if (r < 0) {
 			(void) err_set_errno(e, r, "watching %s/contexts", m->run_dir);
@@ -228,6 +231,7 @@ void manager_free(struct manager *m)
 	seats_done(m);
 	ending_done(m);
 	numbers_done(m);
+	governor_free(m);
 	sd_event_source_disable_unref(m->dying_timer);
 	sd_event_source_disable_unref(m->host_watch);
 	sd_event_source_disable_unref(m->host_settled);

@@ -21,6 +21,7 @@ for ((i = 0; i < count; i++)); do
 done
 ctl list >/dev/null # the files are read
 count_running() { ctl list --json | jq '[.[] | select(.state == "running")] | length'; }
+parts() { awk '/^Rss/ { printf "%s %.1f ", $1, $2 / 1024 }' "/proc/$DAEMON/status"; }
 resident_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON/status"; }
 cpu_ns() { cat /proc/"$DAEMON"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f", s }'; }
 # each time it slept and was woken
@@ -34,6 +35,8 @@ t=$(now_ms)
 ctl start --mark bare >/dev/null || echo "  MISSED: not all started"
 at_once=$(($(now_ms) - t))
 ctl stop --all >/dev/null
+rm "$WARD_DIR"/config/b*.ini
+ctl list >/dev/null
 t=$(now_ms)
 ctl start --mark service >/dev/null || echo "  MISSED: not all started"
 ordered=$(($(now_ms) - t))
@@ -42,7 +45,7 @@ figure "start of all in order / bare starts at once" "$(ratio "$ordered" "$at_on
 figure "start of all in order / bare starts one by one" "$(ratio "$ordered" "$bare")" 1.5 "($ordered ms, $bare ms)"
 sleep 5
 figure "resident memory of the daemon, MB" "$(resident_kb | awk '{ printf "%.1f", $1 / 1024 }')" \
-	"$(awk -v n="$count" 'BEGIN { printf "%.1f", 4 + n * 4 / 1024 }')"
+	"$(awk -v n="$count" 'BEGIN { printf "%.1f", 4 + n * 4 / 1024 }')" "($(parts))"
 before=$(cpu_ns) woken=$(wakeups)
 sleep "$quiet"
 figure "while nothing happens, % of a core" \

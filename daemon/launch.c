@@ -153,6 +153,36 @@ static int compose(struct launch *l, struct err *e)
 	return context_steps(l->plans.context, m->host, s, &l->io, &kept, &l->steps, e);
 }
 
+static int on_death(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct context *c = userdata;
+	struct err e = c->launch->failure;
+
+	(void) source;
+	(void) fd;
+	(void) revents;
+	ending_finish(c, &e);
+	return 0;
+}
+
+/* The end of its socket is not yet the end of its mounts: whoever is told of a failure may start
+ * the context again, and a kept upper must be free by then. */
+static void fail_when_dead(struct context *c, const struct err *e)
+{
+	struct launch *l = c->launch;
+	int pidfd = l->seat->seat->pidfd, r;
+
+	l->failure = *e;
+	(void) proc_pidfd_signal(pidfd, SIGKILL);
+	r = sd_event_source_set_enabled(l->seat->source, SD_EVENT_OFF);
+	if (r >= 0) {
+		r = sd_event_add_io(c->manager->loop, &l->death, pidfd, EPOLLIN, on_death, c);
+	}
+	if (r < 0) {
+		ending_finish(c, e);
+	}
+}
+
 /* The seat is ready: everything that remains to be done before the child goes. */
 static int order(struct launch *l, struct err *e)
 {
@@ -185,8 +215,9 @@ static int order(struct launch *l, struct err *e)
 	if (r >= 0) {
 		r = seat_launch(l->seat->seat, &l->steps, e);
 	}
-	if (r >= 0) {
-		r = fault_point("launch-ordered", e);
+	if (r >= 0 && fault_point("launch-ordered", e) < 0) {
+		(void) err_prefix(e, "starting %s", c->name);
+		fail_when_dead(c, e);
 	}
 	return r;
 }
@@ -364,36 +395,6 @@ void launch_ready(struct context *c)
 	}
 	if (hooks_run(c, HOOK_AFTER_READY, after_after_ready) < 0) {
 		log_error("%s: running its after-ready hook: out of memory", c->name);
-	}
-}
-
-static int on_death(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct context *c = userdata;
-	struct err e = c->launch->failure;
-
-	(void) source;
-	(void) fd;
-	(void) revents;
-	ending_finish(c, &e);
-	return 0;
-}
-
-/* The end of its socket is not yet the end of its mounts: whoever is told of a failure may start
- * the context again, and a kept upper must be free by then. */
-static void fail_when_dead(struct context *c, const struct err *e)
-{
-	struct launch *l = c->launch;
-	int pidfd = l->seat->seat->pidfd, r;
-
-	l->failure = *e;
-	(void) proc_pidfd_signal(pidfd, SIGKILL);
-	r = sd_event_source_set_enabled(l->seat->source, SD_EVENT_OFF);
-	if (r >= 0) {
-		r = sd_event_add_io(c->manager->loop, &l->death, pidfd, EPOLLIN, on_death, c);
-	}
-	if (r < 0) {
-		ending_finish(c, e);
 	}
 }
 

@@ -16,13 +16,14 @@ import time
 
 import yaml
 
+import client
+
 SOCKET, DOCUMENT, SECONDS, SEED = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
 # Hooks are programs of the host, run as root: not for noise.
 KEYS = [k for k in sys.argv[5:] if not k.startswith("hook")]
 R = random.Random(SEED)
 with open(DOCUMENT, encoding="utf-8") as f:
     API = yaml.safe_load(f)
-METHODS = ("get", "post", "put", "patch", "delete")
 ODD = ["", "0", "-1", "1e9", "18446744073709551616", "9" * 400, "NaN", "null", "true", "../../etc",
        "a/b", "%00", "\0", "\n", "é", "😀", "\ud800", "A" * 3000, "%s%n", "100%", "1T", "web", "box",
        "exec:true", "/bin/true", "$(id)", "tcp:80", "KILL", "[]", "{}", " ", ";", "#x", "\\", "\""]
@@ -37,16 +38,12 @@ statuses = collections.Counter()
 
 
 def resolve(node):
-    while isinstance(node, dict) and "$ref" in node:
-        path, node = node["$ref"].lstrip("#/").split("/"), API
-        for part in path:
-            node = node[part]
-    return node
+    return client.resolve(API, node)
 
 
-OPERATIONS = [(m.upper(), path, item[m], [resolve(p) for p in
-               item.get("parameters", []) + item[m].get("parameters", [])])
-              for path, item in API["paths"].items() for m in METHODS if m in item]
+OPERATIONS = [(method, path, operation, [resolve(p) for p in
+               API["paths"][path].get("parameters", []) + operation.get("parameters", [])])
+              for method, path, operation in client.operations(API)]
 
 
 def anything(depth=0):

@@ -9,7 +9,7 @@ BUILD=${WARD_BUILD:-$ROOT/build}
 WARDD=${WARDD:-$BUILD/wardd}
 WARDCTL=${WARDCTL:-$BUILD/wardctl}
 CTL_TIMEOUT=${CTL_TIMEOUT:-60}
-T_COUNT=0 T_FAILED=0 DAEMON='' INSTANCE='' EXTRA_PIDS=''
+T_COUNT=0 T_FAILED=0 DAEMON='' INSTANCE='' EXTRA_PIDS='' EXTRA_CGROUPS=''
 OUT='' ERR='' RC=0
 
 # --- TAP ---
@@ -55,6 +55,21 @@ less() {
 	fi
 }
 
+# walk PROGRAM ARGS...: a Python program that tells its verdicts as client.py does
+walk() {
+	local line status
+	/usr/bin/python3 "$@" >"$WARD_DIR/said" 2>&1
+	status=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) ok "${line#ok }" ;;
+		"not ok "*) not_ok "${line#not ok }" ;;
+		*) note "${line#\# }" ;;
+		esac
+	done <"$WARD_DIR/said"
+	is "the walk came to its end" "$status" 0
+}
+
 # --- running things ---
 
 # retry_until SECONDS COMMAND...: tries again every 50 ms until it succeeds or time is over
@@ -98,6 +113,17 @@ background() {
 	"$@" &
 	BG=$!
 	EXTRA_PIDS="$EXTRA_PIDS $BG"
+}
+# own_cgroups DIRECTORY...: made on the side, with all CPUs and memory; removed with the test
+own_cgroups() {
+	local dir file
+	for dir; do
+		mkdir "$dir"
+		EXTRA_CGROUPS="$EXTRA_CGROUPS $dir"
+		for file in cpuset.cpus cpuset.mems; do
+			[ ! -e "$dir/$file" ] || cat "${dir%/*}/$file" >"$dir/$file"
+		done
+	done
 }
 end_background() { kill -KILL "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
@@ -228,5 +254,6 @@ clean_by_force() {
 	for dir in $(our_cgroups); do [ ! -e "$dir/freezer.state" ] || echo THAWED >"$dir/freezer.state"; done
 	retry_until 5 no_processes
 	for dir in $(our_cgroups | sort -r); do rmdir "$dir" 2>/dev/null; done
+	for dir in $EXTRA_CGROUPS; do retry_until 5 rmdir "$dir"; done
 	for loop in $(our_loops | awk '{ print $1 }'); do losetup -d "$loop" 2>/dev/null; done
 }

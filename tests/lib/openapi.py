@@ -4,87 +4,26 @@ lists, and compares: status, content type, and body against the schema. Prints a
 
 usage: openapi.py SOCKET DOCUMENT
 """
-import http.client
 import json
-import os
-import socket
 import sys
 
 import jsonschema
 import yaml
 
+import client
+from client import verdict
+
 SOCKET, DOCUMENT = sys.argv[1:3]
 with open(DOCUMENT, encoding="utf-8") as f:
     API = yaml.safe_load(f)
+OPERATIONS = {operation["operationId"]: (method, path, operation)
+              for method, path, operation in client.operations(API)}
 NOBODY = 65534
 seen = set()
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(SOCKET)
-
-
-def verdict(text, problem):
-    print("not ok" if problem else "ok", text)
-    if problem:
-        print("# " + str(problem).replace("\n", "\n# ")[:1500])
-
-
 def resolve(node):
-    while isinstance(node, dict) and "$ref" in node:
-        path, node = node["$ref"].lstrip("#/").split("/"), API
-        for part in path:
-            node = node[part]
-    return node
-
-
-def operations():
-    found = {}
-    for path, item in API["paths"].items():
-        for method in ("get", "post", "put", "patch", "delete"):
-            if method in item:
-                found[item[method]["operationId"]] = (method.upper(), path, item[method])
-    return found
-
-
-def call(method, path, body, headers, uid):
-    """In a process of its own, so that it can be somebody else."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        if uid:
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-        try:
-            c = UnixConnection("ward")
-            c.putrequest(method, path)
-            for key, value in headers.items():
-                c.putheader(key, value)
-            if body is not None:
-                c.putheader("Content-Length", str(len(body)))
-            c.endheaders()
-            try:
-                c.send((body or "").encode())
-            except BrokenPipeError:
-                pass  # refused before all was said
-            r = c.getresponse()
-            text = "" if r.status == 101 else r.read().decode()
-            said = [r.status, r.headers.get("Content-Type", ""), text]
-        except Exception as e:  # whatever it is, the test says so
-            said = [0, "", repr(e)]
-        with os.fdopen(writer, "w") as w:
-            json.dump(said, w)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as r:
-        said = json.load(r)
-    os.waitpid(pid, 0)
-    return said
+    return client.resolve(API, node)
 
 
 def compare(operation, status, kind, text):
@@ -110,12 +49,12 @@ def compare(operation, status, kind, text):
 
 
 def step(name, expected, /, body=None, query="", uid=0, headers=None, **params):
-    method, path, operation = operations()[name]
+    method, path, operation = OPERATIONS[name]
     for key, value in params.items():
         path = path.replace("{%s}" % key, value)
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
-    status, kind, text = call(method, path + query, body, headers or {}, uid)
+    status, kind, text = client.call(SOCKET, uid, method, path + query, body, headers)
     problem = compare(operation, status, kind, text)
     if not problem and status != expected:
         problem = "status %d: %s" % (status, text[:500])
@@ -126,14 +65,14 @@ def step(name, expected, /, body=None, query="", uid=0, headers=None, **params):
 
 
 def documented():
-    return {(name, status) for name, (_, _, op) in operations().items() for status in op["responses"]}
+    return {(name, status) for name, (_, _, op) in OPERATIONS.items() for status in op["responses"]}
 
 
 def walk():
     """In an order in which each step finds what it needs."""
     sleeper = {"name": "sleeper", "context": {"command": ["sleep", "1000"]}}
     absent, box = {"name": "absent"}, {"name": "box"}
-    for name, (method, path, op) in operations().items():
+    for name, (method, path, op) in OPERATIONS.items():
         if "403" in op["responses"]:
             step(name, 403, uid=NOBODY, body={} if "requestBody" in op else None, name="box", key="cpu.limit")
         if "404" in op["responses"]:

@@ -5,14 +5,14 @@ Prints a line for each, "ok TEXT" or "not ok TEXT", and what is wrong on lines t
 usage: rights.py SOCKET ROOT OWNER OTHER STRANGER
 ROOT is the source tree. The uids: OWNER owns the context "mine" only, OTHER owns "theirs" only.
 """
-import http.client
 import json
-import os
 import re
-import socket
 import sys
 
 import yaml
+
+import client
+from client import verdict
 
 SOCKET, TREE = sys.argv[1:3]
 OWNER, OTHER, STRANGER = map(int, sys.argv[3:6])
@@ -26,53 +26,11 @@ FIRST = ["/start", "/freeze", "/thaw"]
 LAST = ["/stop", "/wait"]
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(SOCKET)
-
-
-def verdict(text, problem):
-    print("not ok" if problem else "ok", text)
-    if problem:
-        print("# " + str(problem).replace("\n", "\n# ")[:1500])
-
-
 def call(uid, method, path, body):
-    """In a process of its own, so that it can be somebody else. @return status and text."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        if uid:
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-        try:
-            c = UnixConnection("ward")
-            headers = {"Connection": "Upgrade", "Upgrade": "ward"} if path.endswith("/exec") else {}
-            text = json.dumps(body) if body is not None else ""
-            c.putrequest(method, path)
-            for key, value in (headers | {"Content-Length": str(len(text))}).items():
-                c.putheader(key, value)
-            c.endheaders()
-            try:
-                c.send(text.encode())
-            except BrokenPipeError:
-                pass  # refused before all was said
-            r = c.getresponse()
-            said = [r.status, "" if r.status == 101 else r.read().decode()]
-        except Exception as e:  # whatever it is, the test says so
-            said = [0, repr(e)]
-        with os.fdopen(writer, "w") as w:
-            json.dump(said, w)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as r:
-        said = json.load(r)
-    os.waitpid(pid, 0)
-    return said
+    headers = {"Connection": "Upgrade", "Upgrade": "ward"} if path.endswith("/exec") else {}
+    text = json.dumps(body) if body is not None else ""
+    status, _, said = client.call(SOCKET, uid, method, path, text, headers)
+    return status, said
 
 
 def in_source():
@@ -91,10 +49,8 @@ def in_source():
 def in_document():
     rows = {}
     with open(TREE + "/docs/api.yaml", encoding="utf-8") as f:
-        for path, item in yaml.safe_load(f)["paths"].items():
-            for method in ("get", "post", "put", "patch", "delete"):
-                if method in item:
-                    rows[method.upper() + " " + path] = item[method].get("x-ward-right", "no decision")
+        for method, path, operation in client.operations(yaml.safe_load(f)):
+            rows[method + " " + path] = operation.get("x-ward-right", "no decision")
     return rows
 
 

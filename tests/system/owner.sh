@@ -25,16 +25,7 @@ last_event() { ctl events --json | jq -s '.[-1].seq // 0'; }
 # --- every route, every caller ---
 sleeper mine $OWNER 'grant = cpu.limit <= 200%, memory.limit >= 16M\ngrant = cpu.share'
 sleeper theirs $OTHER
-/usr/bin/python3 "$ROOT/tests/lib/rights.py" "$SOCK" "$ROOT" $OWNER $OTHER $STRANGER >"$WARD_DIR/said" 2>&1
-status=$?
-while IFS= read -r line; do
-	case $line in
-	"ok "*) ok "${line#ok }" ;;
-	"not ok "*) not_ok "${line#not ok }" ;;
-	*) note "${line#\# }" ;;
-	esac
-done <"$WARD_DIR/said"
-is "the walk came to its end" "$status" 0
+walk "$ROOT/tests/lib/rights.py" "$SOCK" "$ROOT" $OWNER $OTHER $STRANGER
 
 # --- by wardctl ---
 background rude_as $OWNER slow >"$WARD_DIR/slow" # looked at below

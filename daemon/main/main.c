@@ -28,6 +28,7 @@
 #include "daemon/layout.h"
 #include "daemon/main/instance.h"
 #include "daemon/main/options.h"
+#include "daemon/main/trim.h"
 #include "daemon/manager.h"
 
 /* The directories are a newer Ward's: starting again changes nothing (wardd.service knows it). */
@@ -39,6 +40,7 @@ struct daemon {
 	sd_event *loop;
 	struct manager *manager;
 	struct api *api;
+	struct trim *trim;
 	int listen_fd;
 	int host_mounts; /* the mount namespace we came from */
 	char socket_path[PATH_MAX + 16]; /* "" when it has none */
@@ -221,7 +223,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 		log_reloaded(o);
 	json_decref(report);
 	log_info("read %s again", d->options.config_dir);
-	trim_start();
+	trim_now();
 	(void) sd_notify(0, "READY=1");
 	return 0;
 }
@@ -313,7 +315,10 @@ static int serve(struct daemon *d, struct err *e)
 	int r;
 
 	log_info("ready: %s, %s/control.sock", d->instance.name, d->options.run_dir);
-	trim_start();
+	trim_now();
+	r = trim_begin(d->loop, manager_events(d->manager), &d->trim);
+	if (r < 0)
+		return err_set_errno(e, r, "watching for quiet moments");
 	(void) sd_notify(0, "READY=1");
 	r = sd_event_loop(d->loop);
 	(void) sd_notify(0, "STOPPING=1");
@@ -330,6 +335,7 @@ static void finish(struct daemon *d)
 {
 	bool contexts_run = false;
 
+	trim_end(d->trim);
 	api_free(d->api);
 	if (d->manager)
 		manager_each(d->manager, note_running, &contexts_run);

@@ -43,5 +43,3 @@ void options_help(void);
  * program so run, or where the kernel cannot do that. */
 void sealed_run(char **argv);
 
-/** Gives back the memory that only the start of the program needed (trim.c). */
-void trim_start(void);

@@ -1,19 +1,25 @@
-/* Gives back the pages of libraries that only the start needed: the dynamic linker and the
- * constructors touch some 3 MB of code that a daemon at work never comes back to.
+/* Gives memory back: what only the start of the program needed (the dynamic linker and the
+ * constructors touch some 3 MB of code that a daemon at work never comes back to), and, some
+ * seconds after anything has happened to contexts, what that has left.
  *
- * Only mappings without a page of our own (Anonymous: 0 in smaps, see proc_pid_smaps(5)) are let
- * go: their pages are the file's, and come back from the page cache when they are touched. */
+ * Of libraries only mappings without a page of our own (Anonymous: 0 in smaps, proc_pid_smaps(5))
+ * are let go: their pages are the file's, and come back from the page cache when touched. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "daemon/main/options.h"
+#include "daemon/events.h"
+#include "daemon/main/trim.h"
 
 #define SMAPS_MAX (1u << 20)
+#define QUIET_US UINT64_C(2000000)
+#define SLACK_US (QUIET_US / 8)
 
 struct mapping {
 	uintptr_t begin, end;
@@ -33,7 +39,7 @@ static bool parse_mapping(const char *line, struct mapping *ret)
 	return true;
 }
 
-void trim_start(void)
+static void trim_libraries(void)
 {
 	_cleanup_free_ char *text = NULL;
 	struct mapping m = {};
@@ -49,4 +55,82 @@ void trim_start(void)
 		if (own == 0 && m.inode && m.access[1] != 'w' && m.access[3] == 'p')
 			(void) madvise((void *) m.begin, m.end - m.begin, MADV_DONTNEED);
 	}
+}
+
+void trim_now(void)
+{
+	(void) malloc_trim(0);
+	trim_libraries();
+}
+
+/* --- later --- */
+
+struct trim {
+	struct events *events;
+	sd_event_source *timer;
+	uint64_t seen; /* the latest event when the timer was set */
+	bool armed;
+};
+
+static void arm(struct trim *t)
+{
+	t->seen = events_last(t->events);
+	t->armed = sd_event_source_set_time_relative(t->timer, QUIET_US) >= 0 &&
+		   sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
+/* Events come in the midst of starts: all but the first of them find it armed. */
+static void on_event(void *arg)
+{
+	struct trim *t = arg;
+
+	if (!t->armed)
+		arm(t);
+}
+
+static int on_quiet(sd_event_source *source, uint64_t now, void *arg)
+{
+	struct trim *t = arg;
+
+	(void) source;
+	(void) now;
+	t->armed = false;
+	if (t->seen != events_last(t->events))
+		arm(t);
+	else
+		trim_now();
+	return 0;
+}
+
+int trim_begin(sd_event *loop, struct events *events, struct trim **ret)
+{
+	struct trim *t = calloc(1, sizeof(*t));
+	int r = t ? 0 : -ENOMEM;
+
+	if (r == 0) {
+		t->events = events;
+		r = sd_event_add_time_relative(loop, &t->timer, CLOCK_MONOTONIC, QUIET_US, SLACK_US,
+					       on_quiet, t);
+	}
+	if (r >= 0)
+		r = events_watch(events, NULL, on_event, t);
+	if (r < 0) {
+		if (t)
+			sd_event_source_disable_unref(t->timer);
+		free(t);
+		return r;
+	}
+	t->seen = events_last(events);
+	t->armed = true;
+	*ret = t;
+	return 0;
+}
+
+void trim_end(struct trim *t)
+{
+	if (!t)
+		return;
+	events_unwatch(t->events, on_event, t);
+	sd_event_source_disable_unref(t->timer);
+	free(t);
 }

@@ -150,6 +150,14 @@ like "events tell exits" "$OUT" '"kind": ?"exited"'
 is "event numbers are without gaps" \
 	"$(jq -s '[.[].seq] | . == [range(.[0]; .[0] + length)]' <<<"$OUT")" true
 
+# --- quiet ---
+resident_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON/status"; }
+busy=$(resident_kb)
+rested() { [ "$(resident_kb)" -lt $((busy - busy / 5)) ]; }
+retry_until 8 rested
+verdict "after some quiet seconds the daemon has given a fifth of its memory back" $? \
+	"$busy KB when busy, $(resident_kb) KB now"
+
 # --- declare, delete ---
 check "delete forgets a stopped context" api -f -X DELETE http://w/v1/contexts/quick
 refuse "its file is gone" test -e "$WARD_DIR/config/quick.ini"

@@ -19,7 +19,7 @@ ini stubborn <<-END
 END
 ini polite <<-END
 	[context]
-	command = sh -c "trap 'echo bye; exit 5' TERM; while :; do sleep 0.05; done"
+	command = sh -c "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done"
 END
 
 # --- start and status ---
@@ -92,7 +92,8 @@ retry_until 5 is_state quick stopped
 
 # --- stop, restart, kill ---
 check "polite starts" ctl start polite
-retry_until 3 test -n "$(pid_of polite)"
+is_up() { ctl logs polite | grep -qx up; }
+check "it is ready to be told" retry_until 3 is_up
 check "stop lets the command clean up" ctl stop polite
 like "its own status is kept" "$(ctl show polite --json)" '"status": 5'
 like "what it said on the way is in the log" "$(ctl logs polite)" bye

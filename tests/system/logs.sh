@@ -217,9 +217,10 @@ like "logs says so" "$ERR" 'context\.log = none'
 # --- what goes ---
 check "a context is deleted" ctl delete one
 is "its log and index with it" "$(find "$LOGS" -name 'one*')" ""
-check "a throwaway runs" ctl run --detach --name thrown -- sh -c 'echo x; sleep 0.3'
-check "it has a log" test -s "$LOGS/thrown.log"
-check "it ends" retry_until 5 is_state thrown ""
+check "a throwaway runs" ctl run --detach --name thrown -- sh -c 'echo x; sleep 1000'
+check "it has a log" retry_until 5 test -s "$LOGS/thrown.log"
+check "it ends" ctl kill thrown
+check "and is no more" retry_until 5 is_state thrown ""
 is "its log and index are gone" "$(find "$LOGS" -name 'thrown*')" ""
 
 # --- death while a log is shortened ---

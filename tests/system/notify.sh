@@ -244,9 +244,9 @@ cat >"$WARD_DIR/tools/dog" <<-'SH'
 SH
 chmod 755 "$WARD_DIR/tools/dog"
 check "a context with a watchdog starts" ctl start dog
+sleep 1.5
 is "it knows how often to speak, and that it is meant" "$(ctl logs dog | paste -sd' ')" \
 	"usec 1000000 pid is mine"
-sleep 1.5
 is "while it speaks it is left alone" "$(count_event dog started)" 1
 ctl freeze dog
 sleep 1.5

@@ -316,10 +316,14 @@ static void v1_dir_make(struct v1_dir *d)
 				  .fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	assert_true(d->host.trees[0].fd >= 0);
 	assert_int_equal(mkdirat(d->host.trees[0].fd, "7", 0700), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(v1_files); i++)
-		assert_int_equal(fd_close(slot_openat(&d->host.trees[0], 7, v1_files[i],
-						      O_CREAT | O_WRONLY)),
+	for (size_t i = 0; i < ARRAY_SIZE(v1_files); i++) {
+		char path[64];
+
+		(void) snprintf(path, sizeof(path), "7/%s", v1_files[i]);
+		assert_int_equal(fd_close(openat(d->host.trees[0].fd, path,
+						 O_CREAT | O_WRONLY | O_CLOEXEC, 0600)),
 				 -1);
+	}
 }
 
 static void v1_dir_remove(struct v1_dir *d)

@@ -198,14 +198,14 @@ static void test_files_give_the_name(void **state)
 static void test_typos_are_answered_with_the_nearest(void **state)
 {
 	(void) state;
-	expect_error("[cpu]\nlimti = 5%\n",
-		     "t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, "
-		     "limit, burst, cpus, mems");
+	expect_error("[cpu]\nlimti = 5%\n", "t.ini:2: cpu.limti: no such key; did you mean limit? "
+					    "allowed: share, reserve, limit, "
+					    "burst, cpus, mems");
 	expect_error("\n[proces]\nlimit = 1\n",
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
 		     "files, process, cpu, memory, io, network, hooks");
 	expect_error("[cpu]\nswap = 0\n", "t.ini:2: cpu.swap: no such key (memory has one); "
-					  "allowed: share, limit, burst, cpus, mems");
+					  "allowed: share, reserve, limit, burst, cpus, mems");
 	expect_error("[network]\nfrobnicate = 0\n",
 		     "t.ini:2: network.frobnicate: no such key; allowed: mode");
 	expect_error("[files]\nmode = cwo\n",
@@ -393,6 +393,12 @@ static const struct {
 	{ "cpu]\nlimit", "0%",
 	  "cpu.limit: \"0%\" is out of range; allowed: 1%..1000000% of one "
 	  "CPU, 20%m of the machine, or max" },
+	{ "cpu]\nreserve", "-5%",
+	  "cpu.reserve: \"-5%\" is not an amount of CPU; allowed: 0%..1000000% of one CPU, 20%m of "
+	  "the machine, at most the limit" },
+	{ "cpu]\nreserve", "max",
+	  "cpu.reserve: \"max\" is out of range; allowed: 0%..1000000% of one CPU, 20%m of the "
+	  "machine, at most the limit" },
 	{ "cpu]\nburst", "50",
 	  "cpu.burst: \"50\" is not a duration; allowed: 0s..10s, at most "
 	  "what the limit grants in a second" },
@@ -513,9 +519,10 @@ static void expect_set_error(const char *key, const char *value, int code, const
 static void test_a_refused_set_changes_nothing(void **state)
 {
 	(void) state;
-	expect_set_error("cpu.limt", "1%", -ENOENT,
-			 "cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
-			 "cpus, mems");
+	expect_set_error(
+		"cpu.limt", "1%", -ENOENT,
+		"cpu.limt: no such key; did you mean limit? allowed: share, reserve, limit, burst, "
+		"cpus, mems");
 	expect_set_error("share", "1", -ENOENT, "share: no such key; keys are SECTION.NAME");
 	expect_set_error("cpus.share", "1", -ENOENT,
 			 "cpus.share: no such section; did you mean cpu? allowed: context, files, "

@@ -212,6 +212,7 @@ static void set_numbers(struct dice *d, struct spec *s)
 	s->process.umask = roll(d, 01000);
 	s->process.limit = roll(d, 4) ? 2 + roll(d, 4194303) : UNITS_NONE;
 	s->cpu.share = 1 + roll(d, 10000);
+	s->cpu.reserve_millicpu = roll(d, 10000000);
 	s->cpu.limit_millicpu = roll(d, 3) ? 10 + roll(d, 9999990) : UNITS_NONE;
 	s->cpu.burst_us = roll(d, 10000001);
 	s->memory.limit = roll(d, 3) ? (1u << 20) + ((uint64_t) roll(d, 1u << 30) << roll(d, 19))
@@ -497,6 +498,7 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 	static const char *const live[] = {
 		"process.limit",
 		"cpu.share",
+		"cpu.reserve",
 		"cpu.limit",
 		"cpu.burst",
 		"cpu.cpus",

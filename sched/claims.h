@@ -1,0 +1,114 @@
+/* Private to sched/: what the engine "weights" knows of its contexts and of the host. */
+#pragma once
+
+#include "sched/allot.h"
+#include "sched/demand.h"
+#include "sched/engine.h"
+#include "sched/host.h"
+#include "sched/usage.h"
+
+#define CPUS_TEXT 1024
+
+/** One slot. Amounts are as in allot.h. */
+struct member {
+	unsigned slot;
+	struct allot_claim claim; /* its demand is what it is now */
+	uint64_t *mask; /* owned: its CPUs; NULL: all */
+	uint64_t due; /* when all are hungry */
+	uint64_t entitled; /* by the last look; due while it sleeps */
+	uint64_t used_ns; /* by the last look */
+	uint64_t rate; /* from the look before to that */
+	struct demand demand;
+	uint64_t owed_us; /* CPU time of its reserve that it wanted and did not get */
+	uint32_t written; /* its weight as the kernel has it; 0: not known */
+};
+
+/** The weight of the group of all contexts, beside what runs outside of it: beside.c. */
+struct beside {
+	uint32_t written; /* 0: as the kernel made it */
+	uint64_t host_weight; /* of all that runs outside, as far as it is known */
+	int stat; /* /proc/stat, owned; -1: not open */
+	uint64_t busy_ticks, looked_us, ward_ns; /* when the host was last looked at */
+};
+
+struct engine {
+	struct sched_host *host; /* borrowed */
+	const struct cg_tree *tree; /* of the cpu controller; NULL: there is none */
+	struct allot_pool *pool;
+	char online[CPUS_TEXT]; /* the CPUs that the pool was made for */
+	unsigned places;
+	uint64_t capacity, host_ppm;
+
+	struct member *members; /* by slot */
+	size_t count, room, reserved;
+	uint64_t shares, settled_shares; /* the sum of all; what it was when dues were set */
+	bool unsettled;
+	uint64_t level_up, level_down; /* what one share is worth: an amount, as a fraction */
+	unsigned shift; /* how far weights are below those of bare shares, to fit their range */
+
+	struct allot_claim self; /* the host's own processes, a claim like others */
+	struct demand self_demand;
+	uint64_t self_due, self_entitled;
+	uint64_t self_rate; /* what it uses, smoothed: what of all is not for contexts now */
+	uint64_t self_want; /* what it would like to use, by the last look */
+	struct beside beside;
+
+	struct heir *heir; /* NULL: nothing is promised */
+	struct usage *usage; /* NULL until it is looked at */
+	int pressure; /* of all contexts, owned; -1: the kernel does not tell */
+	unsigned looks; /* since contexts began to contend */
+	uint64_t looked_us, pressed_us, pressure_us;
+	bool measured; /* the last look has measured */
+
+	/* Room to calculate in, for `room` and the host. */
+	struct allot_claim *claims;
+	struct allot_standing *standings;
+	uint64_t *amounts, *weights;
+	size_t *awake;
+};
+
+/* --- claims.c --- */
+
+/** Makes the pool for the CPUs that are there now, if they are others. @return 0 or -errno. */
+[[nodiscard]] int claims_renew_pool(struct engine *g);
+/** Fills everything of `m` that follows from a spec. @return 0 or -errno. */
+[[nodiscard]] int claims_fill(struct engine *g, struct member *m, const struct spec *spec);
+/** What everyone is due, and what a share is worth. @return 0 or -errno. */
+[[nodiscard]] int claims_set_dues(struct engine *g);
+/** The least that a claim weighs: what its reserve and its share are worth. */
+uint64_t claims_worth(const struct engine *g, const struct allot_claim *c);
+
+/* --- engine.c --- */
+
+/** Writes weights for amounts, one a member; only what differs noticeably. */
+void engine_apply(struct engine *g, const uint64_t *amounts);
+/** What a member weighs while it sleeps. */
+uint64_t engine_weight_due(const struct engine *g, const struct member *m);
+
+/* --- beside.c --- */
+
+/** What an earlier daemon may have left. */
+void beside_begin(struct engine *g);
+/** As is due. @contexts the sum of what is due to them. */
+void beside_settle(struct engine *g, uint64_t contexts);
+/** Nothing is promised any more: as the kernel made it. */
+void beside_reset(struct engine *g);
+/** How much CPU time the host's own processes use, smoothed; looks at most every so often.
+ * @ward_ns that of all contexts so far. @return whether it was looked at. */
+bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *ret_host,
+		 uint64_t *ret_ward, uint64_t *ret_dt_us);
+/** Corrects by what both used, where both are hungry. */
+void beside_correct(struct engine *g, uint64_t contexts, uint64_t host_used, uint64_t ward_used);
+
+/* --- heir.c: what outlives the daemon --- */
+
+struct heir;
+/** A process that writes the noted weights when this one dies. @return 0 or -errno. */
+[[nodiscard]] int heir_new(const struct engine *g, struct heir **ret);
+/** @inherits he writes them now; else never. */
+void heir_free(struct heir *h, bool inherits);
+/** Weights are noted anew. */
+void heir_begin(struct heir *h);
+void heir_note(struct heir *h, size_t i, unsigned slot, uint32_t weight);
+/** All are noted; only from here on they hold. */
+void heir_end(struct heir *h, size_t count);

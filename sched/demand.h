@@ -1,0 +1,19 @@
+/* Private to sched/: what a context would use if it could, told from what it uses. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** What is remembered of one context; zeros: asleep. Amounts are as in allot.h. */
+struct demand {
+	uint64_t rate; /* used, smoothed */
+	uint64_t missed_us; /* CPU time that it could have had lately and did not touch */
+	uint64_t low_us; /* for how long it has used less than it was given */
+	bool hungry; /* uses whatever it is given */
+};
+
+/**
+ * @used since the last look, `dt_us` ago. @given what it could have had.
+ * @return what it wants now: 0 asleep, ALLOT_HUNGRY, or some more than it uses.
+ */
+uint64_t demand_look(struct demand *d, uint64_t used, uint64_t given, uint64_t dt_us);

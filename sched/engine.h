@@ -1,0 +1,61 @@
+/* The engine "weights": keeps promises of CPU time on any kernel with cgroups.
+ *
+ * A scheduler that knows nothing but weights gives what allot.h says if somebody tells it weights
+ * that follow who is entitled to what. Two layers do that. What is *due* to a context (its part
+ * when all are hungry) is its weight from its first moment, and again whenever it sleeps: so a
+ * reserve is there at once when it is wanted, with nobody looking, a dead daemon included. Only
+ * while contexts contend somebody has to look (engine_look()) and moves what those asleep leave
+ * from where bare weights would put it to where shares say.
+ *
+ * With nothing reserved weights are the shares themselves, and nothing here writes at all. */
+#pragma once
+
+#include "sched/sched.h"
+
+struct engine;
+
+/** @host_ppm millionths of all CPUs that the host's own processes have reserved. */
+[[nodiscard]] int engine_new(struct sched_host *h, uint32_t host_ppm, struct engine **ret);
+/** The host keeps another part from now on. */
+void engine_set_host(struct engine *g, uint32_t host_ppm);
+/** What the kernel was told stays in force for slots that are still there. */
+void engine_free(struct engine *g);
+
+/**
+ * A slot has this spec from now on. Whoever has a reserve has a weight for it when this returns.
+ * @fresh the slot is new and has what sched_plan() says; else its weight is not known.
+ * @return 0 or -errno; then it has the weight of its share.
+ */
+[[nodiscard]] int engine_set(struct engine *g, unsigned slot, const struct spec *spec, bool fresh);
+/** A slot is no more. */
+void engine_drop(struct engine *g, unsigned slot);
+
+/** Whether anything is reserved: else there is nothing to be kept. */
+bool engine_promises(const struct engine *g);
+/** Whether contexts came, went or changed in a way that engine_settle() still has to follow. */
+bool engine_unsettled(const struct engine *g);
+/** Everybody's weight is what is due to it; only what differs noticeably is written. */
+void engine_settle(struct engine *g);
+
+/**
+ * Looks at who contends and corrects the weights of those awake. The first look after a rest, or
+ * after a long pause, only measures.
+ * @now_us of a monotonic clock. @return whether contexts wait for CPU time.
+ */
+bool engine_look(struct engine *g, uint64_t now_us);
+/** Nothing contends any more: as engine_settle(). */
+void engine_rest(struct engine *g);
+
+/* --- alarm.c: what wakes who looks --- */
+
+struct sched_alarm;
+/** @return 0, -EOPNOTSUPP where the kernel tells nothing, -errno. */
+[[nodiscard]] int sched_alarm_new(struct sched_host *h, struct sched_alarm **ret);
+void sched_alarm_free(struct sched_alarm *a);
+/** To be polled for reading. */
+int sched_alarm_fd(const struct sched_alarm *a);
+/** Rings once contexts have used a few milliseconds of CPU time from now on; costs nothing while
+ * they use none. */
+void sched_alarm_arm(struct sched_alarm *a);
+/** Silent until it is armed again. */
+void sched_alarm_quiet(struct sched_alarm *a);

@@ -258,6 +258,9 @@ int governor_new(struct manager *m, struct err *e)
 	if (r >= 0) {
 		r = sd_event_source_set_enabled(g->timer, SD_EVENT_OFF);
 	}
+	if (r >= 0 && engine_unsettled(g->engine)) { /* once it is known what still runs */
+		look_in(g, LOOK_US);
+	}
 	return r < 0 ? err_set_errno(e, r, "making the governor of CPU time") : 0;
 }
 

@@ -1,134 +1,105 @@
 /* All contexts together, beside the host's own processes: those have a reserve as well, and what a
  * fork storm of theirs must not take is promised to contexts.
  *
- * Outside of our group weights are not ours to know: on v1 every process of the host counts for
- * itself. So they are told from what they do: where both sides are hungry, the time that the host
- * used and the time that contexts used stand to each other as their weights. Until somebody has
- * looked, the host is taken for one busy process a CPU.
+ * Outside of our group weights are not ours to know. So they are told from what they do: where both
+ * sides are hungry, the time that the host used and the time that contexts used stand to each other
+ * as their weights. Until somebody has looked, and when nobody looks any more, contexts have the
+ * greatest weight under a quota (top.c): that keeps both sides' reserves whoever wakes, and costs
+ * nothing but shares and, while the host wants less than its reserve, the rest of that.
  *
- * "ward" is shared with other daemons: it has the greatest of what they need. A delegated subtree
- * has its weight from its owner (systemd: CPUWeight=), who decides. */
-#include <dirent.h>
+ * A delegated subtree has its weight from its owner (systemd: CPUWeight=), who decides. */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
-#include "base/units.h"
 #include "sched/claims.h"
 
 #define LOOK_US 250000
-#define V2_DEFAULT 100
-#define V1_DEFAULT 1024
 #define HOST_GROUPS 2 /* v2: what systemd has at the top beside us: system and user */
 #define HOST_TIMES 256 /* as heavy as the host may look, against one busy process a CPU */
 #define FORGET 64 /* looks, in which what the host once weighed is forgotten by half or so */
-#define STEP 2 /* it moves by at most this factor in one look */
+#define STEP_UP 2 /* it moves by at most these factors in one look */
+#define STEP_DOWN 8
 #define NOTICED 16 /* it is written when it differs by one part of so many */
 
-static const char *file_of(const struct engine *g)
+static struct top top_here(const struct engine *g)
 {
-	return g->tree->unified ? "cpu.weight" : "cpu.shares";
-}
-
-static uint32_t default_of(const struct engine *g)
-{
-	return g->tree->unified ? V2_DEFAULT : V1_DEFAULT;
+	return top_of(g->host, g->capacity, g->self.reserve);
 }
 
 static uint64_t least_host(const struct engine *g)
 {
 	if (g->tree->unified)
-		return HOST_GROUPS * V2_DEFAULT;
-	return V1_DEFAULT * (g->capacity / ALLOT_CPU);
+		return HOST_GROUPS * 100;
+	return 1024 * (g->capacity / ALLOT_CPU);
 }
 
-/* The greatest of what the daemons that share "ward" need; `own` for this one. */
-static uint32_t greatest(const struct engine *g, uint32_t own)
+static bool is_ours(const struct engine *g)
 {
-	int fd = openat(g->tree->top, "ward", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	char path[NAME_MAX + 32], text[32];
-	uint64_t weight;
-
-	if (d == NULL) {
-		(void) fd_close(fd);
-		return own;
-	}
-	for (struct dirent *x; (x = readdir(d)) != NULL;) {
-		if (x->d_type != DT_DIR || x->d_name[0] == '.' ||
-		    strcmp(x->d_name, g->host->instance) == 0)
-			continue;
-		(void) snprintf(path, sizeof(path), "%s/%s", x->d_name, file_of(g));
-		if (cg_read(fd, path, text, sizeof(text)) > 0 &&
-		    sscanf(text, "%" SCNu64, &weight) == 1 && weight > own)
-			own = (uint32_t) weight;
-	}
-	(void) closedir(d);
-	return own;
+	return g->host->below[0] == '\0';
 }
 
-static void write_top(struct engine *g, uint32_t w)
+/* Writes what is noticeably another weight, or what somebody else has changed. */
+static void put(struct engine *g, uint32_t w)
 {
-	char path[64], text[32];
+	const struct top t = top_here(g);
+	uint32_t before = g->beside.written;
+	bool held;
 
-	(void) snprintf(path, sizeof(path), "ward/%s", file_of(g));
-	(void) snprintf(text, sizeof(text), "%u", greatest(g, w));
-	(void) file_write_at(g->tree->top, path, text);
-}
-
-static void write_both(struct engine *g, uint32_t w)
-{
-	uint32_t before = g->beside.written != 0 ? g->beside.written : default_of(g);
-	char text[16];
-
-	if (g->host->below[0] != '\0' ||
-	    (uint64_t) (w > before ? w - before : before - w) * NOTICED <= before)
+	if (!is_ours(g) ||
+	    ((uint64_t) (w > before ? w - before : before - w) * NOTICED <= before &&
+	     top_read(&t, &held) == g->beside.top && held == (g->beside.top > t.most)))
 		return;
-	(void) snprintf(text, sizeof(text), "%u", w);
-	(void) file_write_at(g->tree->fd, file_of(g), text);
-	write_top(g, w);
+	g->beside.top = top_write(&t, w);
 	g->beside.written = w;
 }
 
-static void put(struct engine *g, uint64_t contexts, uint64_t host)
+bool beside_begin(struct engine *g)
 {
-	uint32_t most = g->tree->unified ? 10000 : 262144;
-	uint64_t weight = g->beside.host_weight;
+	const struct top t = top_here(g);
+	uint32_t plain = top_default(&t);
+	bool held = false;
 
-	if (weight < least_host(g))
-		weight = least_host(g);
-	if (weight > UINT32_MAX)
-		weight = UINT32_MAX;
-	write_both(g, allot_weight_beside(contexts, host, (uint32_t) weight, 1, most));
+	g->beside.written = g->beside.top = plain;
+	if (!is_ours(g) ||
+	    (top_read(&t, &held) == plain && !held && top_read_instance(&t) == plain))
+		return false;
+	g->beside.written = g->beside.top = 0; /* whatever it is, it is written anew */
+	return true;
 }
 
-void beside_begin(struct engine *g)
+struct top beside_top(const struct engine *g)
 {
-	uint64_t now = 0;
-	char text[32];
+	struct top t = top_here(g);
 
-	if (g->host->below[0] == '\0' && cg_read(g->tree->fd, file_of(g), text, sizeof(text)) > 0 &&
-	    sscanf(text, "%" SCNu64, &now) == 1 && now != default_of(g))
-		g->beside.written = (uint32_t) now;
+	if (!is_ours(g))
+		t.most = 0;
+	return t;
 }
 
-void beside_settle(struct engine *g, uint64_t contexts)
+void beside_settle(struct engine *g)
 {
+	const struct top t = top_here(g);
+
 	g->beside.looked_us = 0;
-	put(g, contexts, g->self_due);
+	put(g, top_greatest(&t));
+}
+
+void beside_guard(struct engine *g)
+{
+	const struct top t = top_here(g);
+
+	if (g->beside.written != top_greatest(&t))
+		beside_settle(g);
 }
 
 void beside_reset(struct engine *g)
 {
-	if (g->beside.written == 0)
-		return;
-	write_both(g, default_of(g));
-	g->beside.written = 0;
+	const struct top t = top_here(g);
+
+	put(g, top_default(&t));
 }
 
 /* In ticks: all that was neither idle nor taken from this machine by another. */
@@ -179,26 +150,35 @@ bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *
 /* What the host seems to weigh: only where all CPUs were in use do times tell weights. */
 static uint64_t seen_weight(const struct engine *g, uint64_t host_used, uint64_t ward_used)
 {
-	const struct beside *b = &g->beside;
-	uint32_t now = b->written != 0 ? b->written : default_of(g);
-	uint64_t least = least_host(g), before = b->host_weight, seen;
+	uint64_t least = least_host(g), before = g->beside.host_weight, seen;
 
+	if (before < least)
+		before = least;
 	if (!g->self_demand.hungry || host_used + ward_used < g->capacity - g->capacity / 8)
 		return before - (before - least) / FORGET; /* it may come back when nobody looks */
 	if (ward_used == 0)
 		return before;
-	seen = (uint64_t) ((__uint128_t) host_used * now / ward_used);
-	if (seen > STEP * before)
-		seen = STEP * before;
-	if (seen < before / STEP)
-		seen = before / STEP;
+	seen = (uint64_t) ((__uint128_t) host_used * g->beside.top / ward_used);
+	if (seen > STEP_UP * before)
+		seen = STEP_UP * before;
+	if (seen < before / STEP_DOWN)
+		seen = before / STEP_DOWN;
 	if (seen < least)
 		seen = least;
 	return seen < HOST_TIMES * least ? seen : HOST_TIMES * least;
 }
 
+/* With a host that wants less than it is due the quota would waste what it leaves. */
 void beside_correct(struct engine *g, uint64_t contexts, uint64_t host_used, uint64_t ward_used)
 {
+	uint64_t host = g->self_entitled != 0 ? g->self_entitled : g->self_due;
+	const struct top t = top_here(g);
+	uint32_t w;
+
 	g->beside.host_weight = seen_weight(g, host_used, ward_used);
-	put(g, contexts, g->self_entitled != 0 ? g->self_entitled : g->self_due);
+	w = allot_weight_beside(contexts, host, (uint32_t) g->beside.host_weight,
+				top_default(&t) / 32, top_greatest(&t));
+	if (!g->self_demand.hungry && w > t.most)
+		w = t.most;
+	put(g, w);
 }

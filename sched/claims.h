@@ -5,6 +5,7 @@
 #include "sched/demand.h"
 #include "sched/engine.h"
 #include "sched/host.h"
+#include "sched/top.h"
 #include "sched/usage.h"
 
 #define CPUS_TEXT 1024
@@ -25,7 +26,7 @@ struct member {
 
 /** The weight of the group of all contexts, beside what runs outside of it: beside.c. */
 struct beside {
-	uint32_t written; /* 0: as the kernel made it */
+	uint32_t written, top; /* what this instance was given; what "ward" weighs by that */
 	uint64_t host_weight; /* of all that runs outside, as far as it is known */
 	int stat; /* /proc/stat, owned; -1: not open */
 	uint64_t busy_ticks, looked_us, ward_ns; /* when the host was last looked at */
@@ -87,10 +88,14 @@ uint64_t engine_weight_due(const struct engine *g, const struct member *m);
 
 /* --- beside.c --- */
 
-/** What an earlier daemon may have left. */
-void beside_begin(struct engine *g);
-/** As is due. @contexts the sum of what is due to them. */
-void beside_settle(struct engine *g, uint64_t contexts);
+/** What an earlier daemon has left. @return whether that must be put right. */
+bool beside_begin(struct engine *g);
+/** For the heir; `most` 0: it is not ours to write. */
+struct top beside_top(const struct engine *g);
+/** What is valid whoever wakes, as long as nobody looks. */
+void beside_settle(struct engine *g);
+/** As beside_settle(), unless that holds already; what the host weighs is found out anew. */
+void beside_guard(struct engine *g);
 /** Nothing is promised any more: as the kernel made it. */
 void beside_reset(struct engine *g);
 /** How much CPU time the host's own processes use, smoothed; looks at most every so often.
@@ -111,4 +116,6 @@ void heir_free(struct heir *h, bool inherits);
 void heir_begin(struct heir *h);
 void heir_note(struct heir *h, size_t i, unsigned slot, uint32_t weight);
 /** All are noted; only from here on they hold. */
-void heir_end(struct heir *h, size_t count);
+void heir_end(struct heir *h, size_t count, struct top top);
+/** Whether he is still there. */
+bool heir_lives(const struct heir *h);

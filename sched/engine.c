@@ -215,6 +215,8 @@ static void bequeath(struct engine *g)
 {
 	uint64_t all;
 
+	if (g->heir != NULL && !heir_lives(g->heir))
+		heir_free(TAKE_PTR(g->heir), false);
 	if (g->heir == NULL && heir_new(g, &g->heir) < 0)
 		return;
 	all = full(g);
@@ -224,13 +226,11 @@ static void bequeath(struct engine *g)
 
 		heir_note(g->heir, i, m->slot, weight_of(g, m, engine_weight_due(g, m), all));
 	}
-	heir_end(g->heir, g->count);
+	heir_end(g->heir, g->count, beside_top(g));
 }
 
 void engine_settle(struct engine *g)
 {
-	uint64_t sum = 0;
-
 	if (g->tree == NULL)
 		return;
 	g->unsettled = false;
@@ -244,11 +244,11 @@ void engine_settle(struct engine *g)
 	for (size_t i = 0; i < g->count; i++) {
 		g->members[i].entitled = g->members[i].due;
 		g->weights[i] = engine_weight_due(g, &g->members[i]);
-		sum += g->members[i].due;
 	}
 	engine_apply(g, g->weights);
 	bequeath(g);
-	beside_settle(g, sum);
+	if (!g->measured) /* else somebody looks, and knows better */
+		beside_settle(g);
 }
 
 void engine_rest(struct engine *g)
@@ -345,9 +345,7 @@ int engine_new(struct sched_host *h, uint32_t host_ppm, struct engine **ret)
 	g->host_ppm = host_ppm;
 	g->beside.stat = g->pressure = -1;
 	r = grow(g) ? claims_renew_pool(g) : -ENOMEM;
-	g->unsettled = false;
-	if (r >= 0 && g->tree != NULL)
-		beside_begin(g);
+	g->unsettled = r >= 0 && g->tree != NULL && beside_begin(g);
 	if (r < 0) {
 		engine_free(g);
 		return r;
@@ -360,8 +358,10 @@ void engine_free(struct engine *g)
 {
 	if (g == NULL)
 		return;
-	if (g->count == 0 && g->tree != NULL)
+	if (g->tree != NULL && g->count == 0)
 		beside_reset(g);
+	else if (g->tree != NULL && g->reserved > 0)
+		beside_settle(g);
 	heir_free(g->heir, g->count > 0);
 	for (size_t i = 0; i < g->count; i++)
 		free(g->members[i].mask);

@@ -1,4 +1,5 @@
-/* A process that waits for the daemon's death, to put everybody's weight back to what is due.
+/* A process that waits for the daemon's death, to put everybody's weight back to what is due, and
+ * that of all contexts beside the host to what is valid while nobody looks (top.c).
  *
  * While contexts contend, the weights of those awake follow what they are entitled to now. That is
  * right only as long as somebody looks again when a sleeper wakes, or the host does. Killed between
@@ -7,11 +8,13 @@
  * the daemon is no more. There is one such process, only while something is reserved. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,9 +24,11 @@
 #include "sched/claims.h"
 
 #define ENTRIES_MAX (1u << 17)
+#define HEIR_NICE (-15)
 
 struct estate {
 	uint32_t count; /* 0 while it is being written */
+	struct top top; /* its descriptors are his as well */
 	struct {
 		uint32_t slot, weight;
 	} of[ENTRIES_MAX];
@@ -40,6 +45,8 @@ static void inherit(const struct estate *s, int tree, const char *file)
 	uint32_t count = __atomic_load_n(&s->count, __ATOMIC_ACQUIRE);
 	char path[64], text[16];
 
+	if (count > 0 && s->top.most > 0)
+		(void) top_write(&s->top, top_greatest(&s->top));
 	for (uint32_t i = 0; i < count && i < ENTRIES_MAX; i++) {
 		(void) snprintf(path, sizeof(path), "%u/%s", s->of[i].slot, file);
 		(void) snprintf(text, sizeof(text), "%u", s->of[i].weight);
@@ -47,16 +54,22 @@ static void inherit(const struct estate *s, int tree, const char *file)
 	}
 }
 
-/* Nothing of the daemon stays open: somebody may wait for its end. */
-static void keep_two(int a, int b)
+static int by_number(const void *a, const void *b)
 {
-	int low = a < b ? a : b, high = a < b ? b : a;
+	return *(const int *) a - *(const int *) b;
+}
 
-	if (low > 0)
-		(void) close_range(0, (unsigned) low - 1, 0);
-	if (high > low + 1)
-		(void) close_range((unsigned) low + 1, (unsigned) high - 1, 0);
-	(void) close_range((unsigned) high + 1, ~0u, 0);
+/* Nothing else of the daemon stays open: somebody may wait for its end. */
+static void keep(const struct engine *g, int pipe)
+{
+	const struct cg_tree *core = host_tree(g->host, CG_CORE);
+	int fds[4] = { pipe, g->tree->fd, g->tree->top };
+	size_t n = 3;
+
+	if (core != NULL && core != g->tree)
+		fds[n++] = core->top;
+	qsort(fds, n, sizeof(fds[0]), by_number);
+	(void) !fd_close_others(fds, n);
 }
 
 __attribute__((noreturn)) static void wait_and_inherit(const struct engine *g,
@@ -68,7 +81,8 @@ __attribute__((noreturn)) static void wait_and_inherit(const struct engine *g,
 
 	(void) prctl(PR_SET_NAME, "ward-heir");
 	(void) setsid(); /* a terminal's signals are not for him */
-	keep_two(pipe, tree);
+	(void) setpriority(PRIO_PROCESS, 0, HEIR_NICE); /* his moment may be one of full load */
+	keep(g, pipe);
 	while (read(pipe, &c, 1) < 0 && errno == EINTR)
 		;
 	inherit(s, tree, file);
@@ -139,7 +153,16 @@ void heir_note(struct heir *h, size_t i, unsigned slot, uint32_t weight)
 	}
 }
 
-void heir_end(struct heir *h, size_t count)
+void heir_end(struct heir *h, size_t count, struct top top)
 {
+	h->estate->top = top;
 	__atomic_store_n(&h->estate->count, (uint32_t) count, __ATOMIC_RELEASE);
+}
+
+/* A pipe without a reader is in error. */
+bool heir_lives(const struct heir *h)
+{
+	struct pollfd p = { .fd = h->pipe };
+
+	return poll(&p, 1, 0) == 0;
 }

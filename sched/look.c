@@ -20,6 +20,7 @@
 #define REPAY_US 250000 /* in which what somebody missed is made up for */
 #define OWED_MAX_US 100000
 #define FLOOR_PART 2
+#define OWED_SOON_US 5000
 #define PRESSURE_EVERY 4 /* looks */
 #define PRESSED_PART 20 /* contexts wait for a CPU for more than one part of so many */
 
@@ -187,6 +188,22 @@ static void weigh_host(struct engine *g, size_t n, uint64_t host, uint64_t ward)
 	beside_correct(g, contexts, host, ward);
 }
 
+/* Who has less than its reserve while contexts together have not what the host leaves by right: the
+ * host wakes faster than it is looked at. It is told what it weighs afterwards. */
+static bool is_overrun(const struct engine *g, size_t n)
+{
+	uint64_t used = 0, owed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct member *m = &g->members[g->awake[i]];
+
+		used += m->rate;
+		if (m->owed_us > owed)
+			owed = m->owed_us;
+	}
+	return owed >= OWED_SOON_US && used + g->self.reserve + g->capacity / 20 < g->capacity;
+}
+
 /* @return 0 or -errno, with g->weights[i] for the i-th that is awake. */
 static int weigh(struct engine *g, size_t n)
 {
@@ -222,6 +239,8 @@ static void correct(struct engine *g, uint64_t now_us, uint64_t ward_ns, size_t 
 		return;
 	if (looked)
 		weigh_host(g, n, host, ward);
+	if (is_overrun(g, n))
+		beside_guard(g);
 	if (weigh(g, n) == 0)
 		apply(g, n);
 }

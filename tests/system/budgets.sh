@@ -125,24 +125,93 @@ is "cpu.share is told as it was set" "$(api http://w/v1/contexts/c | jq -r '.. |
 
 # --- no daemon ---
 
+# What all contexts weigh beside the host, and the quota that belongs to a great weight.
+TOP=/sys/fs/cgroup/cpu/ward MOST=262144 PLAIN=1024
+[ -d "$TOP" ] || { TOP=$UNIFIED/ward MOST=10000 PLAIN=100; }
+top_weight() { cat "$TOP/cpu.shares" 2>/dev/null || cat "$TOP/cpu.weight"; }
+quota() { cat "$TOP/cpu.cfs_quota_us" 2>/dev/null || cut -d' ' -f1 "$TOP/cpu.max"; }
+top() { echo "$(top_weight) $(quota)"; }
+HELD="$MOST $((CPUS * 20000 * 95 / 100))"
+is_held() { [ "$(top)" = "$HELD" ]; }
+is_free() { [ "$(quota)" = -1 ] || [ "$(quota)" = max ]; }
+is_default() { [ "$(top_weight)" = "$PLAIN" ] && is_free; }
+# Without the quota one process of the host must have its twentieth by its weight.
+is_harmless() { is_held || { is_free && [ "$(top_weight)" -le $((19 * PLAIN)) ]; }; }
+heir() { grep -l '^ward-heir$' /proc/[0-9]*/comm 2>/dev/null | while read -r c; do
+	grep -q "^PPid:[[:space:]]*$DAEMON$" "${c%comm}status" && basename "${c%/comm}"
+done; }
+# beside RULE PROCESSES PART: so many of the host have that part of the host's twentieth at least,
+# while contexts keep their reserves
+beside() {
+	local rule=$1 count=$2 part=$3 said least used
+	for _ in 1 2 3 4 5 6; do
+		said=$(python3 "$USE" --host "$count" 3 1000 "$A" "$B" "$C" "$D" 2>&1)
+		least=$(sed -n 's/^least //p' <<<"$said")
+		used=$(sed -n 's/^host //p' <<<"$said" | awk -v n="$CPUS" '{ print $1 / n * 2000 }')
+		if within 99.5 "$least" && within "$part" "$used"; then
+			ok "$rule ($least % of a reserve at least, the host $used % of its own)"
+			return
+		fi
+	done
+	not_ok "$rule" "$said"
+}
+
 # Killed while one sleeps and the rest has what it leaves, it is put back to what is due.
 echo 1 >"$(cgroup_of a)/cgroup.freeze"
 sleep 0.5
 if [ -d /sys/fs/cgroup/cpu/ward ]; then plain=307; else plain=30; fi
 tuned=$(weight_of d)
+check "while it looks, what all weigh cannot starve the host" is_harmless
 kill_daemon
 isnt "while it looked, what one left was the others'" "$tuned" "$plain"
 is_due() { [ "$(weight_of d)" -eq "$plain" ]; }
 retry_until 2 is_due
 verdict "a killed daemon leaves to everyone what is due" $? "$tuned then, $(weight_of d) now"
+retry_until 2 is_held
+verdict "and to all of them beside the host what is valid whoever wakes" $? "$(top)"
 echo 0 >"$(cgroup_of a)/cgroup.freeze"
 keeps "the daemon was killed: every promise is kept" 3 1000 "$A" "$B" "$C" "$D"
 wakes "who wakes now has its reserve as well" 95 "$A" "$B" "$C" "$D"
+beside "one process of the host has its part beside them" 1 90
+beside "so have twenty for each CPU, and take nothing that is reserved" $((20 * CPUS)) 90
 launch_daemon
 keeps "a new daemon keeps them while it begins" 1 1000 "$A" "$B" "$C" "$D"
 holds "a new daemon goes on with it" 1 3 3 1000 "$A" "$B" "$C" "$D"
 holds "and governs: 100 ms after one sleeps, the others share what it left" 3 5 \
 	--asleep 0.1 2 1000 "$A" "$B" "$C" "$D"
+retry_until 5 is_free
+verdict "what the host leaves is theirs again" $? "$(top)"
+beside "governed, the host takes nothing that is reserved" $((20 * CPUS)) 90
+term_daemon
+verdict "a daemon that is told to end does" $?
+retry_until 2 is_held
+verdict "and leaves what is valid" $? "$(top)"
+launch_daemon
+keeps "the next one keeps the promises" 1 1000 "$A" "$B" "$C" "$D"
+
+# --- nor an heir ---
+
+HEIR=$(heir)
+check "there is one heir" [ "$(wc -w <<<"$HEIR")" = 1 ]
+kill -KILL "$HEIR"
+kill_daemon
+check "even with its heir killed, what is left cannot starve the host" is_harmless
+beside "one process of the host has its part" 1 90
+our_processes | xargs -r kill -KILL
+retry_until 5 no_processes
+mkdir "$WARD_DIR/other" "$WARD_DIR/other/config" "$WARD_DIR/other/state" "$WARD_DIR/other/run"
+"$WARDD" --config-dir "$WARD_DIR/other/config" --state-dir "$WARD_DIR/other/state" \
+	--run-dir "$WARD_DIR/other/run" >"$WARD_DIR/other/log" 2>&1 </dev/null &
+OTHER=$! EXTRA_PIDS="$EXTRA_PIDS $!"
+retry_until 10 is_default
+verdict "another daemon that begins puts right what nobody needs any more" $? "$(top)"
+launch_daemon
+check "contexts start again" ctl start a b c d
+A=$(group a 25 10) B=$(group b 25 10) C=$(group c 0 10) D=$(group d 0 30)
+keeps "beside another daemon as well reserves are kept" 1 1000 "$A" "$B" "$C" "$D"
+kill -TERM "$OTHER"
+retry_until 5 gone "$OTHER"
+check "the other's end changes nothing of that" [ "$(top_weight)" -gt "$PLAIN" ]
 
 # --- the end ---
 
@@ -150,4 +219,6 @@ check "those with reserves stop" ctl stop a b
 is_plain() { [ "$(weight_of c)" = "$1" ] && [ "$(weight_of d)" = "$1" ]; }
 retry_until 5 is_plain "$plain"
 verdict "with nothing reserved weights are shares" $? "$(weight_of c) $(weight_of d)"
+retry_until 5 is_default
+verdict "and all of them weigh as the kernel made it" $? "$(top)"
 finish

@@ -22,7 +22,7 @@
 
 #define MILLI UINT64_C(1000)
 #define FIRST_US (25 * MILLI) /* from the alarm to the first look that knows something */
-#define LOOK_US (50 * MILLI)
+#define SETTLE_US (50 * MILLI) /* in which what does not hurry is gathered */
 #define SLOW_US (500 * MILLI) /* where no alarm rings */
 #define SLACK_US (2 * MILLI)
 #define QUIET_LOOKS 4 /* until it sleeps */
@@ -157,7 +157,7 @@ static int on_time(sd_event_source *source, uint64_t now, void *userdata)
 	if (g->quiet >= QUIET_LOOKS) {
 		rest(g);
 	} else {
-		look_in(g, LOOK_US);
+		look_in(g, engine_pause_us(g->engine));
 	}
 	return 0;
 }
@@ -192,7 +192,7 @@ static void follow(struct manager *m)
 		hurry(g, true);
 		wake(g);
 	} else if (g->state == GOVERNOR_ASLEEP && engine_unsettled(g->engine)) {
-		look_in(g, LOOK_US);
+		look_in(g, SETTLE_US);
 	}
 }
 
@@ -206,7 +206,7 @@ static void set(struct context *c, bool fresh)
 	}
 	follow(c->manager);
 	if (!fresh && g->state == GOVERNOR_OFF) { /* nobody knows what an earlier daemon wrote */
-		look_in(g, LOOK_US);
+		look_in(g, SETTLE_US);
 	}
 }
 
@@ -259,7 +259,7 @@ int governor_new(struct manager *m, struct err *e)
 		r = sd_event_source_set_enabled(g->timer, SD_EVENT_OFF);
 	}
 	if (r >= 0 && engine_unsettled(g->engine)) { /* once it is known what still runs */
-		look_in(g, LOOK_US);
+		look_in(g, SETTLE_US);
 	}
 	return r < 0 ? err_set_errno(e, r, "making the governor of CPU time") : 0;
 }

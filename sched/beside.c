@@ -22,7 +22,8 @@
 #define FORGET 64 /* looks, in which what the host once weighed is forgotten by half or so */
 #define STEP_UP 2 /* it moves by at most these factors in one look */
 #define STEP_DOWN 8
-#define NOTICED 16 /* it is written when it differs by one part of so many */
+#define NOTICED 8 /* it is written when it differs by one part of so many */
+#define CHECKED 4 /* times it would not be written, until it is made sure that it is still so */
 
 static struct top top_here(const struct engine *g)
 {
@@ -41,16 +42,23 @@ static bool is_ours(const struct engine *g)
 	return g->host->below[0] == '\0';
 }
 
-/* Writes what is noticeably another weight, or what somebody else has changed. */
+/* Whether somebody else has written: another daemon, or a limit that the quota gave way to. */
+static bool is_changed(struct engine *g, const struct top *t)
+{
+	bool held;
+
+	if (g->beside.puts++ % CHECKED != 0)
+		return false;
+	return top_read(t, &held) != g->beside.top || held != (g->beside.top > t->most);
+}
+
 static void put(struct engine *g, uint32_t w)
 {
 	const struct top t = top_here(g);
 	uint32_t before = g->beside.written;
-	bool held;
 
-	if (!is_ours(g) ||
-	    ((uint64_t) (w > before ? w - before : before - w) * NOTICED <= before &&
-	     top_read(&t, &held) == g->beside.top && held == (g->beside.top > t.most)))
+	if (!is_ours(g) || ((uint64_t) (w > before ? w - before : before - w) * NOTICED <= before &&
+			    !is_changed(g, &t)))
 		return;
 	g->beside.top = top_write(&t, w);
 	g->beside.written = w;

@@ -30,6 +30,7 @@ struct beside {
 	uint64_t host_weight; /* of all that runs outside, as far as it is known */
 	int stat; /* /proc/stat, owned; -1: not open */
 	uint64_t busy_ticks, looked_us, ward_ns; /* when the host was last looked at */
+	unsigned puts; /* since it was last made sure that nobody else has written */
 };
 
 struct engine {
@@ -60,6 +61,8 @@ struct engine {
 	unsigned looks; /* since contexts began to contend */
 	uint64_t looked_us, pressed_us, pressure_us;
 	bool measured; /* the last look has measured */
+	unsigned steady; /* looks since anything moved: a weight, or somebody's use */
+	bool moved, startled; /* in this look; after a steady time */
 
 	/* Room to calculate in, for `room` and the host. */
 	struct allot_claim *claims;

@@ -85,6 +85,7 @@ static void write_weight(struct engine *g, struct member *m, uint32_t w)
 		log_debug("cgroup %s/%u: setting %s to %s: %s", g->host->instance, m->slot, file,
 			  text, strerror(-r));
 	m->written = r == 0 ? w : 0;
+	g->moved = true;
 }
 
 void engine_apply(struct engine *g, const uint64_t *amounts)

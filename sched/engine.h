@@ -43,6 +43,8 @@ void engine_settle(struct engine *g);
  * @now_us of a monotonic clock. @return whether contexts wait for CPU time.
  */
 bool engine_look(struct engine *g, uint64_t now_us);
+/** In how long the next look should be: later while nothing moves, sooner when something did. */
+uint64_t engine_pause_us(const struct engine *g);
 /** Nothing contends any more: as engine_settle(). */
 void engine_rest(struct engine *g);
 

@@ -22,6 +22,10 @@
 #define FLOOR_PART 2
 #define OWED_SOON_US 5000
 #define PRESSURE_EVERY 4 /* looks */
+#define LOOK_US 50000
+#define STEADY_LOOKS 10 /* after so many in which nothing moves they are fewer */
+#define STEADY_US 90000
+#define STARTLED_US 10000 /* what moved after a steady time is understood with the next look */
 #define PRESSED_PART 20 /* contexts wait for a CPU for more than one part of so many */
 
 /* The time that any context waited for a CPU while it could have run. */
@@ -111,6 +115,14 @@ static void owe(struct member *m, uint64_t dt_us)
 		m->owed_us = OWED_MAX_US;
 }
 
+/* Who woke, or was hungry and has used far less than it could: it may have fallen asleep. */
+static bool has_moved(const struct member *m)
+{
+	if (m->demand.rate == 0)
+		return m->rate > 0;
+	return m->demand.hungry && m->rate < m->entitled / 2;
+}
+
 /* @return how many are awake: g->awake says who, g->claims what they claim. */
 static size_t find_awake(struct engine *g, uint64_t dt_us)
 {
@@ -128,6 +140,7 @@ static size_t find_awake(struct engine *g, uint64_t dt_us)
 
 		if (m->rate == 0 && m->demand.rate == 0)
 			continue;
+		g->moved |= has_moved(m);
 		m->claim.demand = demand_look(&m->demand, m->rate, given(m, used, entitled), dt_us);
 		if (m->claim.demand == 0)
 			continue;
@@ -263,7 +276,17 @@ bool engine_look(struct engine *g, uint64_t now_us)
 	ward_ns = measure(g, dt);
 	g->looked_us = now_us;
 	g->measured = true;
+	g->moved = !measured;
 	if (measured)
 		correct(g, now_us, ward_ns, find_awake(g, dt));
+	g->startled = g->moved && g->steady >= STEADY_LOOKS;
+	g->steady = g->moved ? 0 : g->steady + 1;
 	return true;
+}
+
+uint64_t engine_pause_us(const struct engine *g)
+{
+	if (g->startled)
+		return STARTLED_US;
+	return g->steady >= STEADY_LOOKS ? STEADY_US : LOOK_US;
 }

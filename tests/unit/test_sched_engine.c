@@ -218,6 +218,45 @@ static void test_weights_that_do_not_fit_are_scaled(void **state)
 	assert_int_equal(engine->shift, 0);
 }
 
+/* --- when to look again --- */
+
+static void busy(void *arg)
+{
+	int64_t end = now_us() + 30000;
+
+	(void) arg;
+	while (now_us() < end)
+		;
+}
+
+/* As it were with contexts that wait for CPUs. */
+static uint64_t look_after(uint64_t *clock_us, uint64_t us)
+{
+	*clock_us += us;
+	engine->looks = 1;
+	assert_true(engine_look(engine, *clock_us));
+	return engine_pause_us(engine);
+}
+
+static void test_looks_are_fewer_while_nothing_moves(void **state)
+{
+	uint64_t clock_us = 1000000, pause = 0;
+	unsigned a;
+
+	(void) state;
+	NEEDS_CPU();
+	a = add(millicpus() / 4, 100);
+	engine_settle(engine);
+	(void) reap(spawn(a, busy, NULL)); /* its command has begun */
+	assert_int_equal(look_after(&clock_us, 50000), 50000);
+	for (int i = 0; i < 12; i++)
+		pause = look_after(&clock_us, 50000);
+	assert_int_equal(pause, 90000);
+	(void) reap(spawn(a, busy, NULL));
+	assert_int_equal(look_after(&clock_us, 90000), 10000); /* who woke? */
+	assert_int_equal(look_after(&clock_us, 10000), 50000);
+}
+
 /* --- demand --- */
 
 static void test_demand(void **state)
@@ -268,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_new_engine_writes_what_it_does_not_know,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_weights_that_do_not_fit_are_scaled, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_looks_are_fewer_while_nothing_moves, setup,
 						teardown),
 		cmocka_unit_test(test_demand),
 		cmocka_unit_test(test_who_waits_for_a_small_part_is_not_asleep),

@@ -99,6 +99,7 @@ runc_hog() { # NAME RESERVE SHARE
 	) &
 	HOGS="$HOGS $!"
 }
+is_busy() { [ "$(wc -l <"$UNIFIED/$HAND/$1/cgroup.procs")" -ge 5 ]; }
 by_hand_mixes() { # HOG: the function that starts one
 	local row name reserve share HOGS=''
 	hand_begin
@@ -106,6 +107,7 @@ by_hand_mixes() { # HOG: the function that starts one
 		read -r name reserve share <<<"$row"
 		"$1" "$name" "$reserve" "$share"
 	done
+	for row in "${MIX[@]}"; do retry_until 60 is_busy "${row%% *}"; done
 	sleep 1
 	mixes "${GROUPS_BY_HAND[@]}"
 	hand_end
@@ -151,10 +153,10 @@ cost_of() { # CONTEXTS AIM
 	local i
 	"$PAIR" -t -n "$1" -- "$WARDCTL" run --detach --name "s$1-%d" --set context.stop=KILL -- sleep 1000 \
 		>/dev/null || exit 1
-	begin "r$1" 25 10 timeout 100 sh -c "$BUSY"
+	begin "r$1" 25 10 timeout 300 sh -c "$BUSY"
 	for ((i = 0; i < 50; i++)); do
 		ctl run --detach --name "b$1-$i" --set context.stop=KILL --set cpu.share=1 -- \
-			timeout 60 sh -c 'while :; do :; done' >/dev/null
+			timeout 300 sh -c 'while :; do :; done' >/dev/null
 	done
 	sleep 1
 	figure "the daemon with $1 contexts and 50 that contend, % of one CPU" "$(cost 5)" "$2"

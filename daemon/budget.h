@@ -7,6 +7,7 @@
 #pragma once
 
 #include "daemon/core.h"
+#include "sched/delivery.h"
 
 /**
  * Whether what a spec reserves can be promised beside what others hold: those that run, whatever
@@ -41,5 +42,7 @@ void governor_changed(struct context *c);
 void governor_end(struct context *c);
 /** wardd.ini says something else than before. */
 void governor_host_changed(struct manager *m);
+/** What it was entitled to, wanted and got: engine_delivered(). */
+bool governor_delivered(const struct context *c, struct delivery_sum ret[static DELIVERY_WINDOWS]);
 /** Whether its weight is more than its share: then no file of the kernel shows that. */
 bool governor_weighs(const struct context *c);

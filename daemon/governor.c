@@ -241,6 +241,38 @@ bool governor_weighs(const struct context *c)
 	return engine_promises(c->manager->governor->engine);
 }
 
+bool governor_delivered(const struct context *c, struct delivery_sum ret[static DELIVERY_WINDOWS])
+{
+	return c->slot && engine_delivered(c->manager->governor->engine, c->slot, now_us(), ret);
+}
+
+/* --- breaches --- */
+
+struct breach {
+	unsigned slot;
+	const struct delivery_sum *sum;
+};
+
+static void tell_breach_of(struct context *c, void *arg)
+{
+	const struct breach *b = arg;
+	uint64_t lost = delivery_broken(b->sum), over = b->sum->over_us;
+
+	if (c->slot != b->slot || !c->active) {
+		return;
+	}
+	events_add(c->manager->events, EVENT_BREACH, c->name,
+		   json_pack("{s:s, s:I, s:I, s:I}", "resource", "cpu", "promised_millicpu",
+			     (json_int_t) (b->sum->promised_us * 1000 / over), "delivered_millicpu",
+			     (json_int_t) ((b->sum->promised_us - lost) * 1000 / over), "over_us",
+			     (json_int_t) over));
+}
+
+static void on_breach(void *arg, unsigned slot, const struct delivery_sum *over_a_second)
+{
+	registry_each(arg, tell_breach_of, &(struct breach){ slot, over_a_second });
+}
+
 int governor_new(struct manager *m, struct err *e)
 {
 	struct governor *g = calloc(1, sizeof(*g));
@@ -252,6 +284,7 @@ int governor_new(struct manager *m, struct err *e)
 	m->governor = g;
 	r = engine_new(m->sched, host_reserve_ppm(m), &g->engine);
 	if (r >= 0) {
+		engine_on_breach(g->engine, on_breach, m);
 		r = sd_event_add_time_relative(m->loop, &g->timer, CLOCK_MONOTONIC, 0, SLACK_US,
 					       on_time, g);
 	}

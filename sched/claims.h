@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sched/allot.h"
+#include "sched/delivery.h"
 #include "sched/demand.h"
 #include "sched/engine.h"
 #include "sched/host.h"
@@ -22,6 +23,8 @@ struct member {
 	struct demand demand;
 	uint64_t owed_us; /* CPU time of its reserve that it wanted and did not get */
 	uint32_t written; /* its weight as the kernel has it; 0: not known */
+	struct account *account; /* deliver.c; owned; NULL: it never contended, nobody has asked */
+	uint64_t breached_us; /* when a breach was told of it; 0: never */
 };
 
 /** The weight of the group of all contexts, beside what runs outside of it: beside.c. */
@@ -63,6 +66,11 @@ struct engine {
 	bool measured; /* the last look has measured */
 	unsigned steady; /* looks since anything moved: a weight, or somebody's use */
 	bool moved, startled; /* in this look; after a steady time */
+	uint64_t asked_us; /* when usage was read because somebody asked */
+	struct {
+		engine_breach tell;
+		void *arg;
+	} breach;
 
 	/* Room to calculate in, for `room` and the host. */
 	struct allot_claim *claims;
@@ -88,6 +96,14 @@ uint64_t claims_worth(const struct engine *g, const struct allot_claim *c);
 void engine_apply(struct engine *g, const uint64_t *amounts);
 /** What a member weighs while it sleeps. */
 uint64_t engine_weight_due(const struct engine *g, const struct member *m);
+
+/* --- deliver.c --- */
+
+/** Notes what one used in the `dt_us` before this look, and was entitled to. */
+void deliver_look(struct engine *g, struct member *m, uint64_t now_us, uint64_t dt_us);
+/** As engine_delivered(). */
+bool deliver_ask(struct engine *g, struct member *m, uint64_t now_us,
+		 struct delivery_sum ret[static DELIVERY_WINDOWS]);
 
 /* --- beside.c --- */
 

@@ -168,6 +168,7 @@ static struct member *insert(struct engine *g, unsigned slot)
 static void remove_at(struct engine *g, size_t at)
 {
 	free(g->members[at].mask);
+	free(g->members[at].account);
 	g->count--;
 	memmove(&g->members[at], &g->members[at + 1], (g->count - at) * sizeof(*g->members));
 }
@@ -206,6 +207,7 @@ static void settle_plain(struct engine *g)
 
 		if (m->written != w)
 			write_weight(g, m, w);
+		free(TAKE_PTR(m->account));
 	}
 	beside_reset(g);
 	heir_free(TAKE_PTR(g->heir), false);
@@ -334,6 +336,20 @@ void engine_set_host(struct engine *g, uint32_t host_ppm)
 	g->self.reserve = g->capacity * host_ppm / 1000000;
 }
 
+bool engine_delivered(struct engine *g, unsigned slot, uint64_t now_us,
+		      struct delivery_sum ret[static DELIVERY_WINDOWS])
+{
+	struct member *m = g->reserved > 0 ? find(g, slot) : NULL;
+
+	return m != NULL && deliver_ask(g, m, now_us, ret);
+}
+
+void engine_on_breach(struct engine *g, engine_breach tell, void *arg)
+{
+	g->breach.tell = tell;
+	g->breach.arg = arg;
+}
+
 int engine_new(struct sched_host *h, uint32_t host_ppm, struct engine **ret)
 {
 	struct engine *g = calloc(1, sizeof(*g));
@@ -364,8 +380,10 @@ void engine_free(struct engine *g)
 	else if (g->tree != NULL && g->reserved > 0)
 		beside_settle(g);
 	heir_free(g->heir, g->count > 0);
-	for (size_t i = 0; i < g->count; i++)
+	for (size_t i = 0; i < g->count; i++) {
 		free(g->members[i].mask);
+		free(g->members[i].account);
+	}
 	(void) fd_close(g->pressure);
 	(void) fd_close(g->beside.stat);
 	usage_free(g->usage);

@@ -10,6 +10,7 @@
  * With nothing reserved weights are the shares themselves, and nothing here writes at all. */
 #pragma once
 
+#include "sched/delivery.h"
 #include "sched/sched.h"
 
 struct engine;
@@ -47,6 +48,20 @@ bool engine_look(struct engine *g, uint64_t now_us);
 uint64_t engine_pause_us(const struct engine *g);
 /** Nothing contends any more: as engine_settle(). */
 void engine_rest(struct engine *g);
+
+/* --- what was delivered of what was promised --- */
+
+/**
+ * What a slot was entitled to, wanted and got over the last second, minute and hour.
+ * @now_us of the clock that engine_look() is told. @return false while nothing is promised to
+ * anybody, and for slots that are not known: then there is no account.
+ */
+bool engine_delivered(struct engine *g, unsigned slot, uint64_t now_us,
+		      struct delivery_sum ret[static DELIVERY_WINDOWS]);
+/** Tells that over a second a slot got noticeably less than it was promised and wanted. */
+typedef void (*engine_breach)(void *arg, unsigned slot, const struct delivery_sum *over_a_second);
+/** Breaches are told from now on, within engine_look(). */
+void engine_on_breach(struct engine *g, engine_breach tell, void *arg);
 
 /* --- alarm.c: what wakes who looks --- */
 

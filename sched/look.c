@@ -258,6 +258,17 @@ static void correct(struct engine *g, uint64_t now_us, uint64_t ward_ns, size_t 
 		apply(g, n);
 }
 
+/* Also those with a reserve that use little: it may be all they get. */
+static void account(struct engine *g, uint64_t now_us, uint64_t dt_us)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		struct member *m = &g->members[i];
+
+		if (m->demand.rate != 0 || (m->claim.reserve > 0 && m->rate != 0))
+			deliver_look(g, m, now_us, dt_us);
+	}
+}
+
 bool engine_look(struct engine *g, uint64_t now_us)
 {
 	uint64_t dt = now_us - g->looked_us, ward_ns;
@@ -277,8 +288,10 @@ bool engine_look(struct engine *g, uint64_t now_us)
 	g->looked_us = now_us;
 	g->measured = true;
 	g->moved = !measured;
-	if (measured)
+	if (measured) {
 		correct(g, now_us, ward_ns, find_awake(g, dt));
+		account(g, now_us, dt);
+	}
 	g->startled = g->moved && g->steady >= STEADY_LOOKS;
 	g->steady = g->moved ? 0 : g->steady + 1;
 	return true;

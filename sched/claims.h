@@ -21,7 +21,7 @@ struct member {
 	uint64_t used_ns; /* by the last look */
 	uint64_t rate; /* from the look before to that */
 	struct demand demand;
-	uint64_t owed_us; /* CPU time of its reserve that it wanted and did not get */
+	int64_t owed_us; /* CPU time of its reserve that it wanted and did not get; below 0: had */
 	uint32_t written; /* its weight as the kernel has it; 0: not known */
 	struct account *account; /* deliver.c; owned; NULL: it never contended, nobody has asked */
 	uint64_t breached_us; /* when a breach was told of it; 0: never */

@@ -10,6 +10,8 @@
 #define MISSED_US UINT64_C(5000)
 #define TOUCHED (ALLOT_CPU / 500) /* less is as good as nothing */
 #define ROOM (ALLOT_CPU / 50)
+#define OWED_MAX_US 100000
+#define CREDIT_MAX_US 30000
 
 static bool sleeps(struct demand *d, uint64_t used, uint64_t given, uint64_t dt_us)
 {
@@ -49,4 +51,14 @@ uint64_t demand_look(struct demand *d, uint64_t used, uint64_t given, uint64_t d
 	else if (!d->hungry && d->rate >= given - given / 10)
 		d->hungry = true;
 	return d->hungry ? ALLOT_HUNGRY : d->rate + d->rate / 4 + ROOM;
+}
+
+/* Looks are short: what one has too little, the next has too much. Were only the former counted,
+ * whoever has a great reserve would always be owed something, and get it from shares. */
+int64_t demand_owed(int64_t owed_us, uint64_t right, uint64_t used, uint64_t dt_us)
+{
+	owed_us += ((int64_t) right - (int64_t) used) * (int64_t) dt_us / (int64_t) ALLOT_CPU;
+	if (owed_us > OWED_MAX_US)
+		return OWED_MAX_US;
+	return owed_us < -CREDIT_MAX_US ? -CREDIT_MAX_US : owed_us;
 }

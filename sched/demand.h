@@ -17,3 +17,10 @@ struct demand {
  * @return what it wants now: 0 asleep, ALLOT_HUNGRY, or some more than it uses.
  */
 uint64_t demand_look(struct demand *d, uint64_t used, uint64_t given, uint64_t dt_us);
+
+/**
+ * CPU time, in microseconds, of a reserve that was wanted and not given; below 0: what was had
+ * above it, as far as that counts.
+ * @owed_us by the look before. @right what it is promised, @used since then: amounts as above.
+ */
+int64_t demand_owed(int64_t owed_us, uint64_t right, uint64_t used, uint64_t dt_us);

@@ -18,7 +18,6 @@
 
 #define STALE_US 400000 /* a longer pause says nothing about now */
 #define REPAY_US 250000 /* in which what somebody missed is made up for */
-#define OWED_MAX_US 100000
 #define FLOOR_PART 2
 #define OWED_SOON_US 5000
 #define PRESSURE_EVERY 4 /* looks */
@@ -101,18 +100,15 @@ static void owe(struct member *m, uint64_t dt_us)
 {
 	uint64_t right = m->claim.reserve < m->claim.limit ? m->claim.reserve : m->claim.limit;
 
-	if (m->claim.demand != ALLOT_HUNGRY || m->demand.missed_us > 0) {
-		m->owed_us = 0;
-		return;
-	}
-	if (m->rate < right)
-		m->owed_us += (right - m->rate) * dt_us / ALLOT_CPU;
-	else if ((m->rate - right) * dt_us / ALLOT_CPU >= m->owed_us)
+	if (m->claim.demand != ALLOT_HUNGRY || m->demand.missed_us > 0)
 		m->owed_us = 0;
 	else
-		m->owed_us -= (m->rate - right) * dt_us / ALLOT_CPU;
-	if (m->owed_us > OWED_MAX_US)
-		m->owed_us = OWED_MAX_US;
+		m->owed_us = demand_owed(m->owed_us, right, m->rate, dt_us);
+}
+
+static uint64_t owed_to(const struct member *m)
+{
+	return m->owed_us > 0 ? (uint64_t) m->owed_us : 0;
 }
 
 /* Who woke, or was hungry and has used far less than it could: it may have fallen asleep. */
@@ -146,7 +142,7 @@ static size_t find_awake(struct engine *g, uint64_t dt_us)
 			continue;
 		owe(m, dt_us);
 		g->claims[n] = m->claim;
-		g->claims[n].reserve += m->owed_us * ALLOT_CPU / REPAY_US;
+		g->claims[n].reserve += owed_to(m) * ALLOT_CPU / REPAY_US;
 		g->awake[n++] = i;
 	}
 	return n;
@@ -211,8 +207,8 @@ static bool is_overrun(const struct engine *g, size_t n)
 		const struct member *m = &g->members[g->awake[i]];
 
 		used += m->rate;
-		if (m->owed_us > owed)
-			owed = m->owed_us;
+		if (owed_to(m) > owed)
+			owed = owed_to(m);
 	}
 	return owed >= OWED_SOON_US && used + g->self.reserve + g->capacity / 20 < g->capacity;
 }

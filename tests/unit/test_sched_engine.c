@@ -282,6 +282,23 @@ static void test_demand(void **state)
 	assert_int_equal(demand_look(&d, 0, ALLOT_CPU / 4, 50000), 0);
 }
 
+/* A CPU's worth in looks of 50 ms that have 20 ms too little or, in turn, 22 ms too much. */
+static void test_jitter_is_not_owed(void **state)
+{
+	int64_t owed = 0, sum = 0;
+
+	(void) state;
+	for (unsigned i = 0; i < 1000; i++) {
+		owed = demand_owed(owed, ALLOT_CPU, i % 2 ? ALLOT_CPU * 72 / 50 : ALLOT_CPU * 3 / 5,
+				   50000);
+		sum += owed > 0 ? owed : 0;
+	}
+	assert_in_range(sum, 0, 1000 * 1000); /* in the mean below a millisecond */
+	for (unsigned i = 0; i < 4; i++) /* a real want is seen with the second look */
+		owed = demand_owed(owed, ALLOT_CPU, ALLOT_CPU / 2, 50000);
+	assert_in_range(owed, 60000, 100000);
+}
+
 static void test_who_waits_for_a_small_part_is_not_asleep(void **state)
 {
 	struct demand d = {};
@@ -311,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_looks_are_fewer_while_nothing_moves, setup,
 						teardown),
 		cmocka_unit_test(test_demand),
+		cmocka_unit_test(test_jitter_is_not_owed),
 		cmocka_unit_test(test_who_waits_for_a_small_part_is_not_asleep),
 	};
 

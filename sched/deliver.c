@@ -1,9 +1,8 @@
 /* Keeps the account of what contexts are entitled to and get, while anything is promised.
  *
- * Who contends is gathered at each look and entered a few times a second: what it wanted is what it
- * used and for how long it waited, by the kernel's account of pressure. Who sleeps, or runs while
- * nobody waits, gets what it wants: that is entered in one piece, when it contends again or
- * somebody asks. */
+ * What one wanted is what it used and for how long it waited, by the kernel's account of pressure.
+ * Who contends is gathered at each look and entered a few times a second; the time in which nobody
+ * looks, in one piece, when it contends again or somebody asks. */
 #include <stdlib.h>
 
 #include "sched/claims.h"
@@ -12,6 +11,7 @@
 #define BREACH_PAUSE_US UINT64_C(10000000) /* between two that are told of one context */
 #define BREACH_OVER_US UINT64_C(900000)
 #define ROUND_US UINT64_C(50000)
+#define LATE_US UINT64_C(400000)
 #define FLUSH_US UINT64_C(200000)
 
 /* What is in `entered` goes until `until_us - pending_us`, what is pending from there. */
@@ -80,7 +80,7 @@ static void flush(struct engine *g, struct member *m)
 	a->used_ns = m->used_ns;
 }
 
-/* Until then it got what it wanted. */
+/* Nobody looked until then. */
 static void catch_up(struct engine *g, struct member *m, uint64_t until_us, uint64_t used_ns)
 {
 	struct account *a = m->account;
@@ -89,10 +89,9 @@ static void catch_up(struct engine *g, struct member *m, uint64_t until_us, uint
 	if (until_us <= a->until_us)
 		return;
 	enter(m, until_us, dt, used_ns > a->used_ns ? (used_ns - a->used_ns) / 1000 : 0,
-	      over(m->due, dt), 0);
+	      over(m->due, dt), waited(g, m, dt));
 	a->until_us = until_us;
 	a->used_ns = used_ns;
-	(void) waited(g, m, 0);
 }
 
 static bool open_account(struct engine *g, struct member *m, uint64_t now_us, uint64_t used_ns)
@@ -157,10 +156,13 @@ static void read_now(struct engine *g, struct member *m, uint64_t now_us)
 bool deliver_ask(struct engine *g, struct member *m, uint64_t now_us,
 		 struct delivery_sum ret[static DELIVERY_WINDOWS])
 {
-	uint64_t until = g->measured ? g->looked_us : now_us;
+	uint64_t until;
 
+	if (now_us - g->looked_us > LATE_US) /* who should look may itself be starved */
+		g->measured = false;
 	if (!g->measured)
 		read_now(g, m, now_us);
+	until = g->measured ? g->looked_us : now_us;
 	if (!open_account(g, m, until, m->used_ns))
 		return false;
 	flush(g, m);

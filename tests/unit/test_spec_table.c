@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
 #include <cmocka.h>
 
 #include "spec/row.h"
@@ -42,8 +41,7 @@ static void make_text(struct dice *d, bool controls, char *out, size_t size)
 {
 	static const char *const parts[] = { "a",    "Z",  "0",	      " ", ";",	 " ;",	   "#",
 					     "'",    "\"", "\\",      "$", "$'", "`",	   "=",
-					     ":",    ",",  "[",	      "]",
-					     "é",	 "\u20ac", "~",
+					     ":",    ",",  "[",	      "]", "é",	 "\u20ac", "~",
 					     "*",    "&&", "%",	      "x", "\t", "\n",	   "\x01",
 					     "\x7f", "\r", "\xc2\xa0" };
 	unsigned n = roll(d, 12), kinds = ARRAY_SIZE(parts);
@@ -278,7 +276,12 @@ static const struct maker makers[] = {
 	  VALUES("", "/dev/vda read 50MB/s write 1.5GB/s",
 		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s",
 		 "'/dev/c;d' write 7KB/s") },
-	{ "network.mode", NULL, VALUES("none", "private", "host") },
+	{ "network.mode", NULL, VALUES("none", "private", "host", "shared") },
+	{ "network.address", NULL, VALUES("", "10.0.0.5/24@eth0 fd00::5/64@eth0\n192.0.2.1") },
+	{ "network.listen", NULL, VALUES("", "tcp:80", "tcp:80 udp:53\ntcp:443") },
+	{ "network.connect", NULL, VALUES("any", "none", "10.0.0.0/8:80 [fd00::/8]:1\n::/0") },
+	{ "network.allow", NULL, VALUES("", "ping", "multicast ping") },
+	{ "network.dns", NULL, VALUES("", "192.0.2.53 fd00::53") },
 };
 
 static void make_spec(struct dice *d, struct spec *s)
@@ -494,33 +497,31 @@ static void test_every_member_has_a_row(void **state)
 
 static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **state)
 {
-	static const char *const live[] = {
-		"process.limit",
-		"cpu.share",
-		"cpu.limit",
-		"cpu.burst",
-		"cpu.cpus",
-		"cpu.mems",
-		"memory.limit",
-		"memory.reserve",
-		"memory.soft",
-		"memory.swap",
-		"memory.oom",
-		"io.share",
-		"io.limit",
-		"context.restart",
-		"context.restart-delay",
-		"context.restart-limit",
-		"context.health",
-		"context.health-timeout",
-		"context.health-retries",
-		"context.on-unhealthy",
-		"context.owner",
-		"context.grant",
-		"context.autostart",
-		"context.after",
-		"context.mark",
-	};
+	static const char *const live[] = { "process.limit",
+					    "cpu.share",
+					    "cpu.limit",
+					    "cpu.burst",
+					    "cpu.cpus",
+					    "cpu.mems",
+					    "memory.limit",
+					    "memory.reserve",
+					    "memory.soft",
+					    "memory.swap",
+					    "memory.oom",
+					    "io.share",
+					    "io.limit",
+					    "context.restart",
+					    "context.restart-delay",
+					    "context.restart-limit",
+					    "context.health",
+					    "context.health-timeout",
+					    "context.health-retries",
+					    "context.on-unhealthy",
+					    "context.owner",
+					    "context.grant",
+					    "context.autostart",
+					    "context.after",
+					    "context.mark" };
 	struct spec_key_info info;
 	size_t count = 0;
 

@@ -22,11 +22,10 @@
 #define LOOPBACK_FIRST 0x10000u
 #define LOOPBACK_COUNT (0x1000000u - LOOPBACK_FIRST - 1)
 
-_Static_assert(NETCTL_ADDRESSES_MAX == FILTER_ADDRESSES_MAX &&
-		       NETCTL_LISTEN_MAX == FILTER_LISTEN_MAX &&
-		       NETCTL_PEERS_MAX == FILTER_PEERS_MAX &&
-		       sizeof(struct inet_ip) == sizeof(struct filter_ip),
-	       "a plan fits into an entry");
+_Static_assert(NETCTL_ADDRESSES_MAX == FILTER_ADDRESSES_MAX, "a plan's addresses fit an entry");
+_Static_assert(NETCTL_LISTEN_MAX == FILTER_LISTEN_MAX, "a plan's ports fit an entry");
+_Static_assert(NETCTL_PEERS_MAX == FILTER_PEERS_MAX, "a plan's peers fit an entry");
+_Static_assert(sizeof(struct inet_ip) == sizeof(struct filter_ip), "the same bytes");
 
 /* Kept small: there may be thousands. */
 struct holder {

@@ -88,6 +88,52 @@ web both "10.9.0.4/24@near" ::
 check "a wildcard of IPv6 in a context of IPv4 alone starts" ctl start both
 is "and is at the IPv4 address" "$(fetch 10.9.0.4)" "this is both"
 
+# --- nginx, twice with one configuration ---
+if [ -x /usr/sbin/nginx ]; then
+	mkdir "$WARD_DIR/nginx"
+	chmod 755 "$WARD_DIR/nginx"
+	cat >"$WARD_DIR/nginx/nginx.conf" <<-'END'
+		daemon off; error_log stderr; pid /tmp/nginx.pid; user www-data;
+		worker_processes 2;
+		events { }
+		http {
+			access_log off;
+			client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fcgi;
+			uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+			server {
+				listen 80; listen [::]:80; listen 443 reuseport;
+				location / { return 200 "$server_addr $remote_addr $hostname\n"; }
+			}
+		}
+	END
+	for i in 7 8; do
+		ini "nginx$i" <<-END
+			[context]
+			command = /usr/sbin/nginx -c /mnt/nginx.conf
+			ready = tcp:80
+			ready-timeout = 20s
+			[files]
+			bind = $WARD_DIR/nginx/nginx.conf:/mnt/nginx.conf
+			[network]
+			mode = shared
+			address = 10.9.0.$i/24@near fd09::$i/64@near
+			listen = tcp:80 tcp:443
+		END
+	done
+	check "nginx starts twice with one file" ctl start nginx7 nginx8
+	for i in 7 8; do
+		is "nginx $i answers on its addresses and ports" \
+			"$(for to in "10.9.0.$i" "10.9.0.$i:443" "[fd09::$i]"; do curl -gsS --max-time 5 "http://$to/" 2>&1; done)" \
+			"10.9.0.$i $HOST nginx$i"$'\n'"10.9.0.$i $HOST nginx$i"$'\n'"fd09::$i fd09::$i nginx$i"
+	done
+	in_ctx nginx7 "curl -sS --max-time 5 http://127.0.0.1/ http://10.9.0.8/"
+	is "inside it is reached by loopback, and reaches the other" "$OUT" \
+		"10.9.0.7 127.0.0.1 nginx7"$'\n'"10.9.0.8 10.9.0.7 nginx8"
+	check "both stop" ctl stop nginx7 nginx8
+else
+	skip "nginx twice on one port" "nginx is not installed"
+fi
+
 # --- what programs are told ---
 names() { # the names of a socket's two ends, of connections by several ways
 	cat >"$WARD_DIR/www-one/names.py" <<-'END'

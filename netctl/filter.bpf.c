@@ -5,8 +5,8 @@
  *
  * What was decided when an address was bound or a connection made needs no look at every packet.
  * Two ways lead around those hooks: listen(2) or sendto(2) without bind(2) take the wildcard. So
- * what arrives anywhere but on an established TCP connection is compared with the addresses, and
- * likewise what leaves: a connection is established when its first packets have passed both. */
+ * the end of a packet that is here is compared with what its socket is bound to, which costs next
+ * to nothing, and only where that is something else, or nothing, with the context's addresses. */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>

@@ -23,7 +23,6 @@ enum {
 	ICMPV6 = 58,
 	STREAM = 1,
 	DGRAM = 2,
-	ESTABLISHED = 1,
 	LO = 1, /* the index of "lo", in every namespace */
 	EPROTONOSUPPORT_ = -93,
 };
@@ -91,28 +90,46 @@ struct header6 {
 	struct filter_ip source, destination;
 };
 
-/* One end of a packet. @return 1, 0 when it is no IP (nothing of a context's), or -1 when it
- * belongs to a connection that is established. */
-static __always_inline int address_of(struct __sk_buff *skb, int incoming, struct filter_ip *ret)
+enum { NO_IP, LOOK, BOUND };
+
+/* One end of a packet, and whether the rules are to be asked about it: not when it is what the
+ * socket has been bound to, for that was decided there. A private loopback of IPv6 is looked at
+ * always: other machines could send to it. */
+static __always_inline int judge(const struct filter_ip *bound, const struct filter_ip *ip,
+				 __u8 protocol)
+{
+	if (protocol != TCP && protocol != UDP) /* ICMP is bound by no hook */
+		return LOOK;
+	return filter_same(bound, ip) && ip->w[0] != FILTER_NET32(FILTER_LOOPBACK6_0) ? BOUND
+										      : LOOK;
+}
+
+static __always_inline int end_of(struct __sk_buff *skb, int incoming, struct filter_ip *ret)
 {
 	void *data = (void *) (long) skb->data, *end = (void *) (long) skb->data_end;
 	struct bpf_sock *sk = skb->sk;
 	struct header4 *four = data;
 	struct header6 *six = data;
-	__u8 protocol;
+	struct filter_ip bound;
+	__u32 bound4;
 
-	if (data + sizeof(*four) > end)
-		return 0;
+	if (!sk || data + sizeof(*four) > end)
+		return NO_IP;
+	/* All of it here: behind a branch a compiler makes one load of two, by a sum of pointers. */
+	bound4 = sk->src_ip4;
+	bound.w[0] = sk->src_ip6[0];
+	bound.w[1] = sk->src_ip6[1];
+	bound.w[2] = sk->src_ip6[2];
+	bound.w[3] = sk->src_ip6[3];
 	if (four->start[0] >> 4 == 4) {
-		protocol = four->protocol;
 		*ret = filter_from4(incoming ? four->destination : four->source);
-	} else {
-		if (data + sizeof(*six) > end)
-			return 0;
-		protocol = six->protocol;
-		*ret = incoming ? six->destination : six->source;
+		bound = filter_from4(bound4);
+		return judge(&bound, ret, four->protocol);
 	}
-	return protocol == TCP && sk && sk->state == ESTABLISHED ? -1 : 1;
+	if (data + sizeof(*six) > end)
+		return NO_IP;
+	*ret = incoming ? six->destination : six->source;
+	return judge(&bound, ret, six->protocol);
 }
 
 SEC("cgroup_skb/egress")
@@ -120,12 +137,12 @@ int ward_egress(struct __sk_buff *skb)
 {
 	struct filter_rules *r;
 	struct filter_ip from;
-	int what = address_of(skb, 0, &from);
+	int what = end_of(skb, 0, &from);
 
-	if (what < 0)
+	if (what == BOUND)
 		return 1;
 	r = rules_of(skb);
-	return !r || (what && filter_is_own(r, &from));
+	return !r || (what == LOOK && filter_is_own(r, &from));
 }
 
 SEC("cgroup_skb/ingress")
@@ -133,16 +150,15 @@ int ward_ingress(struct __sk_buff *skb)
 {
 	struct filter_rules *r;
 	struct filter_ip to;
-	int what = address_of(skb, 1, &to);
+	int what = end_of(skb, 1, &to);
 
-	if (what < 0)
+	if (what == BOUND)
 		return 1;
 	r = rules_of(skb);
 	if (!r)
 		return 1;
-	if (!what)
+	if (what == NO_IP)
 		return 0;
-	/* Other machines could send to a private loopback of IPv6. */
 	if (filter_is_own_loopback(r, &to))
 		return skb->ifindex == LO;
 	return filter_is_address(r, &to) ||

@@ -61,7 +61,9 @@ static const struct row network[] = {
 		.allowed = "multicast, ping",
 		.help = "What a context with mode = shared is refused unless it stands here: to "
 			"join groups and send to them or to all (multicast), ICMP echo sockets "
-			"(ping), as far as the host's net.ipv4.ping_group_range has its users.",
+			"(ping), which must be bound to an own address as by ping -I, as far as "
+			"the "
+			"host's net.ipv4.ping_group_range has its users.",
 	},
 	{
 		.section = "network",

@@ -1,7 +1,7 @@
 /* The shared stack's filter: what makes contexts on the host's network use their own addresses and
- * nothing else. Here is what happens to addresses; packets.bpf.c has the rest. One set of programs for all contexts of a daemon, attached to the cgroup above
- * them; a context is an entry in a map, found by the id of its cgroup. Cgroups without an entry
- * are left alone.
+ * nothing else. Here is what happens to addresses; packets.bpf.c has the rest. One set of programs
+ * for all contexts of a daemon, attached to the cgroup above them; a context is an entry in a map,
+ * found by the id of its cgroup. Cgroups without an entry are left alone.
  *
  * What was decided when an address was bound or a connection made needs no look at every packet.
  * Two ways lead around those hooks: listen(2) or sendto(2) without bind(2) take the wildcard. So

@@ -115,7 +115,7 @@ static __always_inline int end_of(struct __sk_buff *skb, int incoming, struct fi
 
 	if (!sk || data + sizeof(*four) > end)
 		return NO_IP;
-	/* All of it here: behind a branch a compiler makes one load of two, by a sum of pointers. */
+	/* All of it here: behind a branch a compiler makes one load of two, by pointer sums. */
 	bound4 = sk->src_ip4;
 	bound.w[0] = sk->src_ip6[0];
 	bound.w[1] = sk->src_ip6[1];

@@ -14,7 +14,6 @@
 #define ROUNDS 3000
 
 /* --- random values, as a file would have them --- */
-
 struct dice {
 	uint64_t state;
 };
@@ -41,7 +40,8 @@ static void make_text(struct dice *d, bool controls, char *out, size_t size)
 {
 	static const char *const parts[] = { "a",    "Z",  "0",	      " ", ";",	 " ;",	   "#",
 					     "'",    "\"", "\\",      "$", "$'", "`",	   "=",
-					     ":",    ",",  "[",	      "]", "é",	 "\u20ac", "~",
+					     ":",    ",",  "[",	      "]",
+					     "é",	 "\u20ac", "~",
 					     "*",    "&&", "%",	      "x", "\t", "\n",	   "\x01",
 					     "\x7f", "\r", "\xc2\xa0" };
 	unsigned n = roll(d, 12), kinds = ARRAY_SIZE(parts);
@@ -302,7 +302,6 @@ static void make_spec(struct dice *d, struct spec *s)
 }
 
 /* --- the inverses --- */
-
 static void expect_no_errors(int r, const struct spec_errors *errors, const char *text)
 {
 	if (r != 0)
@@ -423,7 +422,6 @@ static void test_every_key_makes_two_specs_differ(void **state)
 }
 
 /* --- the table --- */
-
 static void test_every_row_is_whole(void **state)
 {
 	const struct row *row;
@@ -497,31 +495,33 @@ static void test_every_member_has_a_row(void **state)
 
 static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **state)
 {
-	static const char *const live[] = { "process.limit",
-					    "cpu.share",
-					    "cpu.limit",
-					    "cpu.burst",
-					    "cpu.cpus",
-					    "cpu.mems",
-					    "memory.limit",
-					    "memory.reserve",
-					    "memory.soft",
-					    "memory.swap",
-					    "memory.oom",
-					    "io.share",
-					    "io.limit",
-					    "context.restart",
-					    "context.restart-delay",
-					    "context.restart-limit",
-					    "context.health",
-					    "context.health-timeout",
-					    "context.health-retries",
-					    "context.on-unhealthy",
-					    "context.owner",
-					    "context.grant",
-					    "context.autostart",
-					    "context.after",
-					    "context.mark" };
+	static const char *const live[] = {
+		"process.limit",
+		"cpu.share",
+		"cpu.limit",
+		"cpu.burst",
+		"cpu.cpus",
+		"cpu.mems",
+		"memory.limit",
+		"memory.reserve",
+		"memory.soft",
+		"memory.swap",
+		"memory.oom",
+		"io.share",
+		"io.limit",
+		"context.restart",
+		"context.restart-delay",
+		"context.restart-limit",
+		"context.health",
+		"context.health-timeout",
+		"context.health-retries",
+		"context.on-unhealthy",
+		"context.owner",
+		"context.grant",
+		"context.autostart",
+		"context.after",
+		"context.mark",
+	};
 	struct spec_key_info info;
 	size_t count = 0;
 

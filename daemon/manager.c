@@ -177,6 +177,16 @@ static int watch_host_first(struct manager *m, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "watching the host's files") : 0;
 }
 
+/* A declared context on the shared stack: its start is not to wait for the filter. */
+static void warm_network(struct context *c, void *arg)
+{
+	struct manager *m = arg;
+
+	if (c->declared && c->declared->network.mode == SPEC_NETWORK_SHARED) {
+		netctl_warm(m->net);
+	}
+}
+
 int manager_new(const struct manager_config *config, sd_event *loop, struct manager **ret,
 		struct err *e)
 {
@@ -220,6 +230,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	}
 	registry_read_config(m);
 	registry_drop_undeclared(m);
+	registry_each(m, warm_network, m);
 	autostart_begin(m);
 	*ret = m;
 	return 0;

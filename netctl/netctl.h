@@ -44,6 +44,8 @@ struct netctl_host; /* the filter in the kernel, and who has which address */
  */
 [[nodiscard]] int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret,
 				  struct err *e);
+/** Loads the filter ahead of the first context that needs it, which would wait some 50 ms. */
+void netctl_warm(struct netctl_host *h);
 /** The filter stays as long as there are contexts: it goes with their cgroup. */
 void netctl_host_free(struct netctl_host *h);
 

@@ -352,6 +352,14 @@ static int make_ready(struct netctl_host *h, struct err *e)
 	return r;
 }
 
+void netctl_warm(struct netctl_host *h)
+{
+	struct err e = { 0 };
+
+	if (!h->attached && make_ready(h, &e) < 0)
+		log_debug("%s", e.text); /* the start that needs it says so */
+}
+
 void netctl_leaving(struct netctl_host *h, unsigned slot)
 {
 	struct holder *x = holder_of(h, slot);

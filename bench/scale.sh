@@ -5,6 +5,8 @@ count=${BENCH_CONTEXTS:-1000}
 bench_start
 export WARD_SOCKET=$SOCK
 "$PAIR" -n 20 -- "$WARDCTL" run -- /bin/true >/dev/null
+rest() { sleep 5; } # by then the daemon has given back what it needs no more
+rest
 daemon_before=$(private_kb "$DAEMON")
 t=$(now_ms)
 "$PAIR" -t -n "$count" -- "$WARDCTL" run --detach --name 'c%d' --set context.stop=KILL \
@@ -17,6 +19,7 @@ figure "starts a second" "$(awk -v n="$count" -v t="$ms" 'BEGIN { printf "%.0f",
 first=$(head -n 100 "$WARD_DIR/latency" | median)
 last=$(tail -n 100 "$WARD_DIR/latency" | median)
 figure "latency of the last hundred / the first hundred" "$(ratio "$last" "$first")" 1.5 "($first us, $last us)"
+rest
 daemon_after=$(private_kb "$DAEMON")
 figure "daemon memory, KB a context" \
 	"$(awk -v a="$daemon_before" -v b="$daemon_after" -v n="$count" 'BEGIN { printf "%.2f", (b - a) / n }')" 4 \
@@ -44,4 +47,5 @@ figure "a throwaway among them, ms" "$(awk '{ printf "%.1f", $1 / 1000 }' "$WARD
 t=$(now_ms)
 ctl stop --all >/dev/null 2>&1
 figure "stopped a second" "$(awk -v n="$count" -v t=$(($(now_ms) - t)) 'BEGIN { printf "%.0f", n * 1000 / t }')" ''
+rest
 figure "daemon memory afterwards, KB above before" $(($(private_kb "$DAEMON") - daemon_before)) ''

@@ -42,4 +42,3 @@ void options_help(void);
 /** Runs this program again from a read-only mount of its own binary (sealed.c); returns in the
  * program so run, or where the kernel cannot do that. */
 void sealed_run(char **argv);
-

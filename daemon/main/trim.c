@@ -67,16 +67,15 @@ void trim_now(void)
 
 struct trim {
 	struct events *events;
-	sd_event_source *timer;
+	sd_event_source *timer; /* enabled since the first event after a quiet time */
 	uint64_t seen; /* the latest event when the timer was set */
-	bool armed;
 };
 
 static void arm(struct trim *t)
 {
 	t->seen = events_last(t->events);
-	t->armed = sd_event_source_set_time_relative(t->timer, QUIET_US) >= 0 &&
-		   sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT) >= 0;
+	(void) sd_event_source_set_time_relative(t->timer, QUIET_US);
+	(void) sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT);
 }
 
 /* Events come in the midst of starts: all but the first of them find it armed. */
@@ -84,7 +83,7 @@ static void on_event(void *arg)
 {
 	struct trim *t = arg;
 
-	if (!t->armed)
+	if (sd_event_source_get_enabled(t->timer, NULL) == 0)
 		arm(t);
 }
 
@@ -94,7 +93,6 @@ static int on_quiet(sd_event_source *source, uint64_t now, void *arg)
 
 	(void) source;
 	(void) now;
-	t->armed = false;
 	if (t->seen != events_last(t->events))
 		arm(t);
 	else
@@ -105,23 +103,20 @@ static int on_quiet(sd_event_source *source, uint64_t now, void *arg)
 int trim_begin(sd_event *loop, struct events *events, struct trim **ret)
 {
 	struct trim *t = calloc(1, sizeof(*t));
-	int r = t ? 0 : -ENOMEM;
+	int r;
 
-	if (r == 0) {
-		t->events = events;
-		r = sd_event_add_time_relative(loop, &t->timer, CLOCK_MONOTONIC, QUIET_US, SLACK_US,
-					       on_quiet, t);
-	}
+	if (!t)
+		return -ENOMEM;
+	t->events = events;
+	t->seen = events_last(events);
+	r = sd_event_add_time_relative(loop, &t->timer, CLOCK_MONOTONIC, QUIET_US, SLACK_US,
+				       on_quiet, t);
 	if (r >= 0)
 		r = events_watch(events, NULL, on_event, t);
 	if (r < 0) {
-		if (t)
-			sd_event_source_disable_unref(t->timer);
-		free(t);
+		trim_end(t);
 		return r;
 	}
-	t->seen = events_last(events);
-	t->armed = true;
 	*ret = t;
 	return 0;
 }

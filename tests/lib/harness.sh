@@ -114,6 +114,7 @@ background() {
 	BG=$!
 	EXTRA_PIDS="$EXTRA_PIDS $BG"
 }
+end_background() { kill -KILL "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 # own_cgroups DIRECTORY...: made on the side, with all CPUs and memory; removed with the test
 own_cgroups() {
 	local dir file
@@ -125,7 +126,6 @@ own_cgroups() {
 		done
 	done
 }
-end_background() { kill -KILL "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
 # as_old_kernel TEST: becomes that test, of a test build that does as on a kernel before 6.3
 as_old_kernel() {
@@ -228,8 +228,9 @@ check_nothing_left() {
 
 # tidy: stops what runs, checks that nothing is left, removes the test's directory.
 tidy() {
-	local pid
+	local pid dir
 	for pid in $EXTRA_PIDS; do end_background "$pid"; done
+	for dir in $EXTRA_CGROUPS; do retry_until 5 rmdir "$dir"; done
 	if [ -n "$DAEMON" ]; then stop_daemon; fi
 	if [ "$T_FAILED" -gt 0 ] && [ -s "$WARD_DIR/log" ]; then
 		echo "# the daemon's log:"
@@ -254,6 +255,5 @@ clean_by_force() {
 	for dir in $(our_cgroups); do [ ! -e "$dir/freezer.state" ] || echo THAWED >"$dir/freezer.state"; done
 	retry_until 5 no_processes
 	for dir in $(our_cgroups | sort -r); do rmdir "$dir" 2>/dev/null; done
-	for dir in $EXTRA_CGROUPS; do retry_until 5 rmdir "$dir"; done
 	for loop in $(our_loops | awk '{ print $1 }'); do losetup -d "$loop" 2>/dev/null; done
 }

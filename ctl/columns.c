@@ -78,11 +78,19 @@ static double of_limit(double used, uint64_t limit, double unit)
 								 : used / ((double) limit / unit);
 }
 
+static double in_cpus(uint64_t millicpu)
+{
+	return millicpu == SAMPLE_UNKNOWN ? -1 : (double) millicpu / 1000;
+}
+
 COLUMN(cpu, put_part, v->rates.cpu)
 COLUMN(cpu_limit, put_part, of_limit(v->rates.cpu, v->row->cpu_limit_millicpu, 1000))
 COLUMN(throttled, put_part, v->rates.throttled)
 COLUMN(cpu_time, put_age, v->row->cpu_us)
 COLUMN(throttled_time, put_age, v->row->throttled_us)
+COLUMN(entitled, put_part, in_cpus(v->row->cpu_entitled_millicpu))
+COLUMN(missed, put_part, in_cpus(v->row->cpu_missed_millicpu))
+COLUMN(reserve, put_part, in_cpus(v->row->cpu_reserve_millicpu))
 COLUMN(share, put_number, v->row->cpu_share)
 COLUMN(memory, put_bytes, v->row->memory_bytes)
 COLUMN(memory_used, put_part, of_limit(known(v->row->memory_bytes), v->row->memory_limit_bytes, 1))
@@ -174,6 +182,11 @@ const struct column columns_table[] = {
 	  "CPU delivered, and cpu.limit" },
 	{ "memory-promised", "MEM PROMISED", 16, false, 0, print_memory_promised, value_memory_used,
 	  "memory used, and memory.limit" },
+	{ "cpu-reserve", "C-RES", 6, false, 0, BOTH(reserve), "cpu.reserve" },
+	{ "cpu-entitled", "ENTITL", 6, false, 0, BOTH(entitled),
+	  "CPU it was entitled to over the last second, while anything is promised" },
+	{ "cpu-missed", "MISSED", 6, false, 'X', BOTH(missed),
+	  "CPU it was entitled to and wanted over the last second, and did not get" },
 	{ "share", "SHARE", 5, false, 0, BOTH(share), "cpu.share" },
 	{ "cpu-time", "CPU", 9, false, 0, BOTH(cpu_time), "CPU time since the start" },
 	{ "throttled-time", "THROTTLED", 9, false, 0, BOTH(throttled_time),

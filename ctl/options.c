@@ -65,6 +65,9 @@ const struct option options_table[OPT_COUNT] = {
 	[OPT_SORT] = { "sort", 0, "COLUMN", "sort by this column, the largest first", false },
 	[OPT_INTERVAL] = { "interval", 'i', "DURATION", "time between two looks (2s)", false },
 	[OPT_BATCH] = { "batch", 'b', "N", "print N tables and end; needs no terminal", false },
+	[OPT_WHAT_IF] = { "what-if", 0, NULL,
+			  "only say whether these could be started now, names or files, any number",
+			  false },
 	[OPT_SOCKET] = { "socket", 0, "FILE",
 			 "the daemon's socket (else $WARD_SOCKET, else /run/ward/control.sock)",
 			 false },
@@ -218,6 +221,8 @@ static int check_counts(const struct args *a, struct err *e)
 	}
 	if (given)
 		return 0;
+	if (args_has(a, OPT_WHAT_IF)) /* of any number */
+		shape.max = SIZE_MAX;
 	if (a->operand_count < shape.min ||
 	    (shape.command && !shape.command_optional && !a->command))
 		return err_set(e, -EINVAL, "something is missing: wardctl %s %s", a->verb->name,

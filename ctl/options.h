@@ -44,6 +44,7 @@ enum opt {
 	OPT_SORT,
 	OPT_INTERVAL,
 	OPT_BATCH,
+	OPT_WHAT_IF,
 	/* Global ones: every verb takes them. */
 	OPT_SOCKET,
 	OPT_NO_COLOR,

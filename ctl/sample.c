@@ -80,6 +80,19 @@ static void read_network(const json_t *list, struct sample_row *r)
 	}
 }
 
+/* Of the last second, in thousandths of a CPU. */
+static void read_delivered(const json_t *cpu, struct sample_row *r)
+{
+	const json_t *s = json_object_get(cpu, "second");
+	uint64_t over = get(s, "over_us");
+
+	r->cpu_entitled_millicpu = r->cpu_missed_millicpu = SAMPLE_UNKNOWN;
+	if (over == SAMPLE_UNKNOWN || over == 0)
+		return;
+	r->cpu_entitled_millicpu = get(s, "entitled_us") * 1000 / over;
+	r->cpu_missed_millicpu = get(s, "missed_us") * 1000 / over;
+}
+
 static void read_row(const json_t *o, struct sample_row *r)
 {
 	const json_t *pressure = json_object_get(o, "pressure");
@@ -95,6 +108,8 @@ static void read_row(const json_t *o, struct sample_row *r)
 	r->waited_memory_us = get(json_object_get(pressure, "memory"), "some_us");
 	r->waited_io_us = get(json_object_get(pressure, "io"), "some_us");
 	r->cpu_limit_millicpu = get(json_object_get(promised, "cpu"), "limit_millicpu");
+	r->cpu_reserve_millicpu = get(json_object_get(promised, "cpu"), "reserve_millicpu");
+	read_delivered(json_object_get(json_object_get(o, "delivered"), "cpu"), r);
 	r->cpu_share = get(json_object_get(promised, "cpu"), "share");
 	r->memory_reserve_bytes = get(json_object_get(promised, "memory"), "reserve_bytes");
 }

@@ -23,7 +23,9 @@ struct sample_row {
 	uint64_t received_bytes, sent_bytes, received_packets, sent_packets;
 	uint64_t waited_cpu_us, waited_memory_us, waited_io_us; /* pressure, some */
 	/* promised */
-	uint64_t cpu_limit_millicpu, cpu_share, memory_reserve_bytes;
+	uint64_t cpu_limit_millicpu, cpu_share, cpu_reserve_millicpu;
+	uint64_t cpu_entitled_millicpu, cpu_missed_millicpu; /* over a second */
+	uint64_t memory_reserve_bytes;
 };
 
 struct sample {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ctl/client.h"
+#include "ctl/versions.h"
 
 int spec_args_read(const struct ctl *c, const char *file, struct spec *s, struct err *e)
 {
@@ -21,6 +23,36 @@ int spec_args_read(const struct ctl *c, const char *file, struct spec *s, struct
 		spec_errors_to_err(&errors, e);
 	else if (r < 0)
 		err_set_errno(e, r, "reading %.900s", file);
+	spec_errors_done(&errors);
+	return r;
+}
+
+int spec_args_fetch(const struct ctl *c, const char *name, bool full, struct spec *s, struct err *e)
+{
+	struct client client = CLIENT_INIT;
+	char path[CLIENT_PATH_MAX];
+	json_t *o = NULL;
+	int r = client_path(path, name, e, "%s", full ? "?full=1" : "");
+
+	if (r >= 0)
+		r = client_call(&client, c, "GET", path, NULL, &o, e);
+	client_close(&client);
+	if (r < 0) {
+		(void) spec_init(s, "");
+		return r;
+	}
+	r = versions_read_spec(c, name, json_object_get(o, "spec"), s, e);
+	json_decref(o);
+	return r;
+}
+
+int spec_args_check(const struct spec *s, const char *source, struct err *e)
+{
+	struct spec_errors errors = { 0 };
+	int r = spec_check(s, source, &errors);
+
+	if (r < 0)
+		spec_errors_to_err(&errors, e);
 	spec_errors_done(&errors);
 	return r;
 }

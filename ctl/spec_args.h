@@ -8,6 +8,12 @@
 /** Reads --file (when given) over the defaults. `s` must be spec_done() either way. */
 [[nodiscard]] int spec_args_read(const struct ctl *c, const char *file, struct spec *s,
 				 struct err *e);
+/** The spec of a declared context, ready to be changed; @full with every default spelt out. `s`
+ * must be spec_done() either way. */
+[[nodiscard]] int spec_args_fetch(const struct ctl *c, const char *name, bool full, struct spec *s,
+				  struct err *e);
+/** Checks across its keys. */
+[[nodiscard]] int spec_args_check(const struct spec *s, const char *source, struct err *e);
 /** Applies every --set: the same key again adds an entry to it. */
 [[nodiscard]] int spec_args_set(const struct ctl *c, struct spec *s, struct err *e);
 

@@ -166,9 +166,26 @@ const struct verb verbs_table[] = {
 	  "What it is doing and since when, how it ended the last time and why, what it waits for, "
 	  "what of its file is not in force, where it is held back (CPU quota, pressure, limits "
 	  "of memory and processes), and what was denied to it, all read back from the host." },
-	{ "plan", "[NAME]", OPT(FILE) | OPT(SET), VERB_LOOK, verb_plan,
-	  "print the steps that a start would take",
-	  "Of a declared context, or of a file; --set tries a change. Nothing is done." },
+	{ "plan", "[NAME]", OPT(FILE) | OPT(SET) | OPT(WHAT_IF) | OPT(JSON), VERB_LOOK, verb_plan,
+	  "print the steps that a start would take, or say whether it could be made",
+	  "Of a declared context, or of a file; --set tries a change. Nothing is done.\n\n"
+	  "With --what-if it says whether contexts, by name or by file (what has a / in it or ends "
+	  "in .ini), could be started now, in that order, beside all that runs: whether this host "
+	  "has what they need, and whether what they reserve is free; a refusal says who holds it. "
+	  "What follows is the budget as it would be. Of a context that runs already its change is "
+	  "meant. The exit status is 1 when one of them could not.\n\n"
+	  "  wardctl plan --what-if web.ini db.ini\n"
+	  "  wardctl plan --what-if web --set cpu.reserve=80%" },
+	{ "budget", "", OPT(JSON), VERB_LOOK, verb_budget,
+	  "print what is reserved, by whom, and what is free",
+	  "For all CPUs, and for each set of them that a context is confined to: what they are, "
+	  "what the host keeps of them (wardd.ini), what is reserved by contexts that have no "
+	  "other "
+	  "CPUs, the most that one more such context could reserve, and the sum of their shares. "
+	  "Memory: all of it, what the host keeps, what is guaranteed, what is free to be, the sum "
+	  "of all limits and how many contexts have none. Then the contexts: those that run, and "
+	  "those that wait to be started again. Owners see their own there, and all in the "
+	  "sums." },
 	{ "set", "NAME KEY=VALUE...", OPT(RUNTIME) | OPT(JSON), VERB_CHANGE, verb_set,
 	  "change keys of a context",
 	  "All or nothing, at once where the context runs and the key can change then, and kept in "

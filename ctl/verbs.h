@@ -61,6 +61,8 @@ int verb_logs(const struct ctl *c); /* verbs_logs.c */
 
 int verb_events(const struct ctl *c); /* verbs_follow.c */
 
+int verb_budget(const struct ctl *c); /* verbs_budget.c */
+int verb_what_if(const struct ctl *c); /* of plan */
 int verb_plan(const struct ctl *c); /* verbs_spec.c */
 int verb_check(const struct ctl *c);
 int verb_create(const struct ctl *c);

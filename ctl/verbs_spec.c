@@ -1,8 +1,10 @@
 /* The verbs about what is declared: plan, check, create, delete, set, get. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
@@ -10,29 +12,9 @@
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 #include "ctl/versions.h"
+#include "spec/host.h"
 
 /* --- plan --- */
-
-/* The spec of a declared context. */
-static int fetch_spec(const struct ctl *c, const char *name, bool full, struct spec *s,
-		      struct err *e)
-{
-	struct client client = CLIENT_INIT;
-	char path[CLIENT_PATH_MAX];
-	json_t *o = NULL;
-	int r = client_path(path, name, e, "%s", full ? "?full=1" : "");
-
-	if (r >= 0)
-		r = client_call(&client, c, "GET", path, NULL, &o, e);
-	client_close(&client);
-	if (r < 0) {
-		(void) spec_init(s, "");
-		return r;
-	}
-	r = versions_read_spec(c, name, json_object_get(o, "spec"), s, e);
-	json_decref(o);
-	return r;
-}
 
 /* Of a context as it is declared: its owners may ask for that too. */
 static int ask_plan_of(const struct ctl *c, const char *name, json_t **ret, struct err *e)
@@ -64,6 +46,11 @@ static int print_plan(const struct ctl *c, json_t *reply)
 	char tail[4] = "";
 	int r;
 
+	if (args_has(&c->args, OPT_JSON)) {
+		r = ctl_print_json(c, reply);
+		json_decref(reply);
+		return r;
+	}
 	buf_puts(&b, js_text(reply, "plan"));
 	if (b.len && b.data[b.len - 1] != '\n')
 		buf_puts(&b, "\n");
@@ -75,6 +62,16 @@ static int print_plan(const struct ctl *c, json_t *reply)
 	return r;
 }
 
+static int plan_what_if(const struct ctl *c)
+{
+	if (args_has(&c->args, OPT_FILE))
+		return ctl_usage(c, "--what-if and --file exclude each other: it takes files and "
+				    "names as they are");
+	if (c->args.operand_count == 0)
+		return ctl_usage(c, "--what-if: files or names are missing");
+	return verb_what_if(c);
+}
+
 int verb_plan(const struct ctl *c)
 {
 	const char *name = c->args.operands[0], *file = c->args.value[OPT_FILE];
@@ -83,6 +80,8 @@ int verb_plan(const struct ctl *c)
 	struct spec s;
 	int r;
 
+	if (args_has(&c->args, OPT_WHAT_IF))
+		return plan_what_if(c);
 	if (name && file)
 		return ctl_usage(c, "a name and --file exclude each other");
 	if (!name && !file && !args_has(&c->args, OPT_SET))
@@ -90,7 +89,8 @@ int verb_plan(const struct ctl *c)
 	if (name && !args_has(&c->args, OPT_SET)) {
 		r = ask_plan_of(c, name, &reply, &e);
 	} else {
-		r = name ? fetch_spec(c, name, false, &s, &e) : spec_args_read(c, file, &s, &e);
+		r = name ? spec_args_fetch(c, name, false, &s, &e)
+			 : spec_args_read(c, file, &s, &e);
 		if (r >= 0)
 			r = spec_args_set(c, &s, &e);
 		if (r >= 0)
@@ -104,16 +104,44 @@ int verb_plan(const struct ctl *c)
 
 /* --- check --- */
 
+static bool is_host_file(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return !strcmp(slash ? slash + 1 : file, SPEC_HOST_FILE);
+}
+
+/* The daemon's own. */
+static int check_host_file(const char *file, struct spec_errors *errors)
+{
+	_cleanup_free_ char *text = NULL;
+	struct spec_host host;
+	size_t len = 0;
+	int r = file_read_at(AT_FDCWD, file, SPEC_INI_MAX, &text, &len);
+
+	spec_host_init(&host);
+	return r < 0 ? r : spec_host_read(&host, text, len, file, errors);
+}
+
+static int check_context_file(const char *file, struct spec_errors *errors)
+{
+	struct spec s;
+	int r = spec_read_file(&s, file, errors);
+
+	if (r >= 0)
+		r = spec_check(&s, file, errors);
+	spec_done(&s);
+	return r;
+}
+
 /* @return an array of lines, empty when the file is good; NULL with `e` when it cannot be read. */
 static json_t *check_file(const char *file, struct err *e)
 {
 	struct spec_errors errors = { 0 };
 	json_t *lines = json_array();
-	struct spec s;
-	int r = spec_read_file(&s, file, &errors);
+	int r = is_host_file(file) ? check_host_file(file, &errors)
+				   : check_context_file(file, &errors);
 
-	if (r >= 0)
-		r = spec_check(&s, file, &errors);
 	for (size_t i = 0; i < errors.lines.count; i++)
 		(void) json_array_append_new(lines, json_string(errors.lines.items[i]));
 	if (r < 0 && !errors.lines.count) {
@@ -122,7 +150,6 @@ static json_t *check_file(const char *file, struct err *e)
 		lines = NULL;
 	}
 	spec_errors_done(&errors);
-	spec_done(&s);
 	return lines;
 }
 
@@ -187,17 +214,6 @@ static int declare(const struct ctl *c, const struct spec *s, struct err *e)
 	return r;
 }
 
-static int check_spec(const struct spec *s, const char *source, struct err *e)
-{
-	struct spec_errors errors = { 0 };
-	int r = spec_check(s, source, &errors);
-
-	if (r < 0)
-		spec_errors_to_err(&errors, e);
-	spec_errors_done(&errors);
-	return r;
-}
-
 int verb_create(const struct ctl *c)
 {
 	const char *file = c->args.operands[0], *name = c->args.value[OPT_NAME];
@@ -214,7 +230,7 @@ int verb_create(const struct ctl *c)
 	if (r >= 0)
 		r = spec_args_set(c, &s, &e);
 	if (r >= 0)
-		r = check_spec(&s, file, &e);
+		r = spec_args_check(&s, file, &e);
 	if (r >= 0)
 		r = declare(c, &s, &e);
 	spec_done(&s);
@@ -310,7 +326,7 @@ static int get_all(const struct ctl *c, const char *name)
 {
 	struct err e = { 0 };
 	struct spec s;
-	int r = fetch_spec(c, name, true, &s, &e);
+	int r = spec_args_fetch(c, name, true, &s, &e);
 
 	r = r < 0 ? ctl_error(c, name, &e) : print_keys(c, &s);
 	spec_done(&s);

@@ -196,6 +196,28 @@ static void tell_throttle(struct buf *out, const json_t *o)
 	line(out, "throttled", &b);
 }
 
+/* Said only where something is missing. */
+static void tell_delivered(struct buf *out, const json_t *o)
+{
+	const json_t *d = json_object_get(o, "delivered");
+	char used[UNITS_TEXT_MAX], entitled[UNITS_TEXT_MAX], missed[UNITS_TEXT_MAX];
+	char broken[UNITS_TEXT_MAX];
+	uint64_t over = number(d, "over_us");
+	struct buf b = { 0 };
+
+	if (over == 0 || number(d, "missed_us") * 1000 / over == 0)
+		return;
+	buf_printf(&b,
+		   "entitled to %s of a CPU, it got %s over the last minute, and wanted %s more",
+		   units_print_cpu(number(d, "entitled_us") * 1000 / over, entitled),
+		   units_print_cpu(number(d, "used_us") * 1000 / over, used),
+		   units_print_cpu(number(d, "missed_us") * 1000 / over, missed));
+	if (number(d, "broken_us") * 1000 / over)
+		buf_printf(&b, "; of cpu.reserve %s were not given",
+			   units_print_cpu(number(d, "broken_us") * 1000 / over, broken));
+	line(out, "delivered", &b);
+}
+
 static void tell_pressure(struct buf *out, const json_t *o)
 {
 	const char *key, *of = "";
@@ -292,6 +314,7 @@ static void tell(struct buf *out, const json_t *o)
 	tell_oom(out, o);
 	tell_drift(out, o);
 	tell_throttle(out, o);
+	tell_delivered(out, o);
 	tell_pressure(out, o);
 	tell_use(out, o);
 	tell_denied(out, o);

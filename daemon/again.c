@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 
 /* A service that ends before it is ready has failed, whatever its status. */
 static bool is_failure(const struct context *c)
@@ -78,6 +79,7 @@ void again_plan(struct context *c, const struct spec *spec, bool asked)
 		if (c->service && c->service->restarts) {
 			c->service->restarts->at_us = 0;
 		}
+		budget_release(c);
 		return;
 	}
 	s = service_need(c);
@@ -86,14 +88,17 @@ void again_plan(struct context *c, const struct spec *spec, bool asked)
 	}
 	if (!s || !s->restarts) {
 		log_error("%s: it is not restarted: out of memory", c->name);
+		budget_release(c);
 		return;
 	}
 	if (!restarts_plan(s->restarts, spec, service_now_us(), ran_us(c),
 			   str_equal(c->exit.reason, "reboot"))) {
 		c->given_up = true;
 		note_given_up(c, spec);
+		budget_release(c);
 		return;
 	}
+	budget_keep(c);
 	again_arm(c);
 }
 
@@ -142,6 +147,9 @@ static int on_restart(sd_event_source *source, uint64_t now, void *userdata)
 	s->restarts->at_us = 0;
 	c = manager_find(m, name); /* reads its file again; without one it is forgotten */
 	if (!c || !c->declared || c->state != LIFE_STOPPED) {
+		if (c) {
+			budget_release(c);
+		}
 		return 0;
 	}
 	s->automatic = true;
@@ -180,6 +188,7 @@ bool again_cancel(struct context *c)
 		s->restarts->at_us = 0;
 		s->restart_timer = sd_event_source_disable_unref(s->restart_timer);
 	}
+	budget_release(c);
 	return pending;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/live.h"
 #include "daemon/memory_out.h"
 #include "daemon/service.h"
@@ -164,6 +165,7 @@ int change_apply(struct context *c, struct spec *changed, const struct change_fi
 		(void) take_back(c, wanted, e);
 		settle_journal(c);
 	} else {
+		governor_changed(c);
 		memory_out_watch(c);
 		limits_watch(c, limits_throttled(c));
 		service_changed(c);
@@ -299,6 +301,9 @@ static int set(struct context *c, const json_t *keys, bool runtime, json_t *wait
 	}
 	if (r >= 0 && active) {
 		r = check(active, c->name, e);
+	}
+	if (r >= 0 && active) {
+		r = budget_admit(c->manager, c, active, e);
 	}
 	if (r >= 0 && !active && !keep) {
 		r = err_set(e, -EBUSY, "it does not run");

@@ -12,7 +12,8 @@
  *   numbers.c   what contexts use                 tally.c     what the daemon counts
  *   hooks.c     programs of the host around a life
  *   order.c     who is after whom: a graph        batch.c     start and stop of many along it
- *   autostart.c what starts with the machine */
+ *   autostart.c what starts with the machine
+ *   budget.h    what is promised to whom */
 #pragma once
 
 #include <sys/queue.h>
@@ -26,6 +27,7 @@
 #include "daemon/tally.h"
 #include "fs/fs.h"
 #include "netctl/netctl.h"
+#include "spec/host.h"
 
 /* --- seats.c --- */
 
@@ -101,6 +103,7 @@ struct context {
 	const struct spec *declared; /* from NAME.ini; NULL: undeclared */
 	struct timespec declared_mtime;
 	const struct spec *active; /* what it was started with; NULL when stopped */
+	const struct spec *kept; /* what it is promised while it waits to be started again */
 	enum life_state state;
 	bool throwaway; /* forgotten when it ends */
 	bool broken; /* its file has errors now: it does not start */
@@ -155,6 +158,7 @@ struct manager {
 	int notify_dirfd, netns_fd; /* opened when first needed */
 	int host_mounts_fd; /* borrowed; -1: none */
 	struct facts facts;
+	struct spec_host host_file; /* wardd.ini */
 	struct fs_host *fs;
 	struct sched_host *sched;
 	struct context_host *host;
@@ -172,6 +176,7 @@ struct manager {
 	struct burial_list burials; /* of processes that have not died yet */
 	sd_event_source *dying_timer, *host_watch, *host_settled;
 	struct limits *limits;
+	struct governor *governor; /* budget.h */
 	struct journald *journald;
 	struct tally tally;
 	struct gathering *gathering; /* numbers.c; NULL: nobody has asked yet */
@@ -200,6 +205,8 @@ void registry_read_config(struct manager *m);
 				struct spec_errors *errors);
 /** Writes NAME.ini. @return 0 or -errno. */
 [[nodiscard]] int registry_write(struct manager *m, const struct spec *spec, struct err *e);
+/** Whether a context may have this name, which is one. @return 0, -EINVAL for the daemon's own. */
+[[nodiscard]] int registry_check_free(const char *name, struct err *e);
 /** Makes a name that is not taken: "run-N". */
 void registry_make_name(struct manager *m, char out[static SPEC_NAME_MAX + 1]);
 

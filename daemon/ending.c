@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
 #include "daemon/memory_out.h"
@@ -311,6 +312,7 @@ static void forget_process(struct context *c)
 	memory_out_unwatch(c);
 	sd_event_source_disable_unref(TAKE_PTR(c->stop_timer));
 	limits_unwatch(c);
+	governor_end(c);
 	free(TAKE_PTR(c->stop_sequence));
 	numbers_forget(c);
 	c->stop_count = c->stop_next = 0;
@@ -337,6 +339,7 @@ static void note_start_error(struct context *c, const struct err *e)
 	(void) snprintf(c->exit.reason, sizeof(c->exit.reason), "start");
 	(void) str_replace(&c->exit.text, e->text);
 	c->start_failed = true;
+	governor_end(c);
 	/* the seat went back with its slot and ids: they are not the context's to give back */
 	launch_free(TAKE_PTR(c->launch));
 	c->slot = 0;

@@ -29,6 +29,7 @@
 #define EVENT_OOM "oom" /* choice, kills, limit_bytes, peak_bytes, start, victim {pid, command} */
 #define EVENT_THROTTLED "throttled" /* limit, periods, throttled_periods, throttled_us: just now */
 #define EVENT_UNTHROTTLED "unthrottled" /* for_us */
+#define EVENT_BREACH "breach" /* resource, promised_millicpu, delivered_millicpu, over_us */
 #define EVENT_LIMIT "limit" /* what: "pids" or "memory", hits, limit */
 #define EVENT_STATUS "status" /* text: what it says of itself */
 #define EVENT_UNHEALTHY "unhealthy"

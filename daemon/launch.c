@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
 #include "daemon/memory_out.h"
@@ -213,6 +214,7 @@ static int order(struct launch *l, struct err *e)
 		r = steps_run_parent(&l->steps, e);
 	}
 	if (r >= 0) {
+		governor_begin(c); /* what is reserved is there from the first instruction on */
 		r = seat_launch(l->seat->seat, &l->steps, e);
 	}
 	if (r >= 0 && fault_point("launch-ordered", e) < 0) {
@@ -285,9 +287,13 @@ static int prepare(struct launch *l, struct launch_request *request, struct err 
 		return err_set(e, -ENOMEM, "starting %s: out of memory", c->name);
 	}
 	r = launch_plan(c->active, &c->manager->facts, &l->plans, e);
+	if (r >= 0) {
+		r = budget_admit(c->manager, c, c->active, e);
+	}
 	if (r < 0) {
 		return r;
 	}
+	budget_release(c);
 	hooks_reset(c);
 	return hooks_wanted(c, HOOK_BEFORE_START) ? run_before_start(c, e) : take_seat(l, e);
 }
@@ -319,6 +325,7 @@ int launch_begin(struct context *c, struct launch_request *request, struct err *
 	if (r < 0) {
 		(void) err_prefix(e, "starting %s", c->name);
 		tally_failed(c);
+		governor_end(c);
 		launch_free(TAKE_PTR(c->launch));
 		service_close(c, true);
 		journal_end(c);

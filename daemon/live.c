@@ -6,12 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LIST_BITS 8192 /* the kernel's greatest NR_CPUS */
+#include "base/cpus.h"
+#include "daemon/budget.h"
 
 char *live_value(struct context *c, const char *key)
 {
 	struct buf b = {};
 
+	if (str_equal(key, "cpu.share") && governor_weighs(c)) {
+		return NULL;
+	}
 	if (!c->slot || sched_slot_live(c->manager->sched, c->slot, key, &b) < 0 || b.error) {
 		buf_done(&b);
 		return NULL;
@@ -19,35 +23,12 @@ char *live_value(struct context *c, const char *key)
 	return buf_take(&b);
 }
 
-/* "0-2,5" */
-static bool read_list(const char *text, unsigned char bits[static LIST_BITS / 8])
-{
-	while (*text) {
-		char *end;
-		unsigned long first = strtoul(text, &end, 10), last = first;
-
-		if (end == text) {
-			return false;
-		}
-		if (*end == '-') {
-			last = strtoul(end + 1, &end, 10);
-		}
-		for (unsigned long i = first; i <= last && i < LIST_BITS; i++) {
-			bits[i / 8] |= (unsigned char) (1u << i % 8);
-		}
-		if (*end && *end != ',') {
-			return false;
-		}
-		text = *end ? end + 1 : end;
-	}
-	return true;
-}
-
 static bool same_list(const char *a, const char *b)
 {
-	unsigned char in_a[LIST_BITS / 8] = {}, in_b[LIST_BITS / 8] = {};
+	struct cpus in_a, in_b;
 
-	return read_list(a, in_a) && read_list(b, in_b) && memcmp(in_a, in_b, sizeof(in_a)) == 0;
+	return cpus_parse(a, &in_a) >= 0 && cpus_parse(b, &in_b) >= 0 &&
+	       memcmp(&in_a, &in_b, sizeof(in_a)) == 0;
 }
 
 /* Whether a line "DEVICE ..." is among others, by the disk and not by its name. */

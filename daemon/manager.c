@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/doctor.h"
 #include "daemon/journald.h"
 #include "daemon/logs.h"
@@ -184,8 +185,12 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	tally_init(m);
 	r = open_directories(m, config, e);
 	if (r >= 0) {
+		host_file_read(m);
 		probe(m);
 		r = open_rooms(m, config, e);
+	}
+	if (r >= 0) {
+		r = governor_new(m, e);
 	}
 	if (r >= 0) {
 		r = ending_init(m);
@@ -226,6 +231,7 @@ void manager_free(struct manager *m)
 	seats_done(m);
 	ending_done(m);
 	numbers_done(m);
+	governor_free(m);
 	sd_event_source_disable_unref(m->dying_timer);
 	sd_event_source_disable_unref(m->host_watch);
 	sd_event_source_disable_unref(m->host_settled);

@@ -95,6 +95,16 @@ const char *manager_nearest(struct manager *m, const char *name);
 [[nodiscard]] int manager_plan(struct manager *m, const struct spec *spec, struct buf *out,
 			       struct err *e);
 
+/** What of CPUs and memory there is, is promised and is free, and by whom: docs/api.md. Contexts
+ * that `sees` denies are in the sums only. @return 0 with a new reference, or -errno. */
+[[nodiscard]] int manager_budget(struct manager *m,
+				 bool (*sees)(const struct context *c, void *arg), void *arg,
+				 json_t **ret, struct err *e);
+/** Whether these could be started now, one after the other, and what the budget would be then; the
+ * spec of one that runs stands for its change. Nothing is done. @return as above. */
+[[nodiscard]] int manager_what_if(struct manager *m, const struct spec *specs, size_t count,
+				  json_t **ret, struct err *e);
+
 /* --- declare --- */
 
 /** Declares a context: writes NAME.ini. @replace or -EEXIST. */

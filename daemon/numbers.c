@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "daemon/budget.h"
 #include "daemon/service.h"
 
 #define FRESH_US UINT64_C(100000)
@@ -197,6 +198,7 @@ static struct numbers_promise promise_of(const struct spec *s)
 	return (struct numbers_promise){
 		.cpu_limit_millicpu = s->cpu.limit_millicpu,
 		.cpu_share = s->cpu.share,
+		.cpu_reserve_millicpu = s->cpu.reserve_millicpu,
 		.memory_limit_bytes = s->memory.limit,
 		.memory_reserve_bytes = s->memory.reserve,
 		.memory_soft_bytes = s->memory.soft,
@@ -245,8 +247,10 @@ static void fill_row(struct context *c, const struct numbers *now, struct number
 	}
 	if (c->service)
 		fill_service(c->service, row);
-	if (now)
+	if (now) {
 		row->ready = context_is_ready(c);
+		row->accounted = governor_delivered(c, row->delivered);
+	}
 	if (c->id.pid) {
 		row->started_us = c->started_us;
 		row->uptime_us = present > c->started_us ? present - c->started_us : 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "netctl/netctl.h"
+#include "sched/delivery.h"
 #include "sched/sched.h"
 
 struct manager;
@@ -23,7 +24,7 @@ struct numbers {
 
 /** What it was promised: the file's budgets. UNITS_NONE: no limit; 0: no reserve. */
 struct numbers_promise {
-	uint64_t cpu_limit_millicpu, cpu_share;
+	uint64_t cpu_limit_millicpu, cpu_share, cpu_reserve_millicpu;
 	uint64_t memory_limit_bytes, memory_reserve_bytes, memory_soft_bytes, memory_swap_bytes;
 	uint64_t pids_limit;
 };
@@ -33,6 +34,8 @@ struct numbers_row {
 	const char *name, *state, *init, *root, *network; /* borrowed; the last three may be "" */
 	const struct numbers *now; /* NULL: it does not run */
 	struct numbers_promise promise;
+	bool accounted; /* else nobody keeps an account, for nothing is promised to anybody */
+	struct delivery_sum delivered[DELIVERY_WINDOWS]; /* CPU time */
 	uint64_t started_us, uptime_us; /* since the epoch; 0: it does not run */
 	uint64_t starts; /* since this daemon began */
 	uint64_t restarts; /* by Ward itself, since somebody started it */

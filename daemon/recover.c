@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/budget.h"
 #include "daemon/change.h"
 #include "daemon/launch.h"
 #include "daemon/logs.h"
@@ -138,6 +139,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 	memory_out_watch(c);
 	tell_adopted(c);
 	adopt_frozen(c, record);
+	governor_begin(c);
 	limits_watch(c, record->throttled);
 	r = service_adopt(c, record);
 	if (r < 0) {
@@ -145,6 +147,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 	}
 	if (record->intent) {
 		change_settle(c, record->intent);
+		governor_changed(c);
 	}
 	log_info("%s: runs on as process %d", c->name, (int) c->id.pid);
 	if (!record->stopping && !unwanted(record) && context_is_ready(c)) {

@@ -76,6 +76,7 @@ static void context_free(struct context *c)
 	fd_close(c->pidfd);
 	spec_freep(&c->declared);
 	spec_freep(&c->active);
+	spec_freep(&c->kept);
 	free(c->stop_sequence);
 	free(c->exit.text);
 	numbers_forget(c);
@@ -223,6 +224,9 @@ static struct context *refresh(struct manager *m, const char *name)
 	struct stat st;
 	int r;
 
+	if (str_equal(name, SPEC_HOST_NAME)) { /* not a context's file */
+		return c;
+	}
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
 	if (fstatat(m->config_dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)) {
 		complaint_drop(m, file);
@@ -272,7 +276,8 @@ int manager_explain(struct manager *m, const char *name, struct spec_errors *err
 	int r;
 
 	(void) snprintf(file, sizeof(file), "%s.ini", name);
-	if (!spec_name_valid(name) || faccessat(m->config_dirfd, file, F_OK, 0) < 0) {
+	if (!spec_name_valid(name) || str_equal(name, SPEC_HOST_NAME) ||
+	    faccessat(m->config_dirfd, file, F_OK, 0) < 0) {
 		return -ENOENT;
 	}
 	r = registry_read(m, name, &s, errors);
@@ -377,6 +382,16 @@ void manager_each(struct manager *m, void (*each)(struct context *c, void *arg),
 	registry_each(m, each, arg);
 }
 
+int registry_check_free(const char *name, struct err *e)
+{
+	if (!str_equal(name, SPEC_HOST_NAME)) {
+		return 0;
+	}
+	return err_set(e, -EINVAL,
+		       "the name is taken: " SPEC_HOST_FILE
+		       " is the daemon's own file; allowed: any other name");
+}
+
 int registry_write(struct manager *m, const struct spec *spec, struct err *e)
 {
 	char file[SPEC_NAME_MAX + 8];
@@ -403,6 +418,10 @@ int manager_declare(struct manager *m, const struct spec *spec, bool replace, st
 		return err_set(e, -EINVAL,
 			       "declaring \"%s\": not a name; allowed: [a-z0-9][a-z0-9._-]{0,62}",
 			       spec->name);
+	}
+	r = registry_check_free(spec->name, e);
+	if (r < 0) {
+		return err_prefix(e, "declaring %s", spec->name);
 	}
 	c = manager_find(m, spec->name);
 	if (c && !replace) {

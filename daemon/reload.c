@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "daemon/budget.h"
 #include "daemon/change.h"
 
 struct reload {
@@ -73,6 +74,9 @@ static void compare_running(const struct reload *l, struct context *c, json_t *o
 
 	if (r >= 0 && json_object_size(d.live) > 0 && d.wanted) {
 		r = check(d.wanted, c->name, &e);
+		if (r >= 0) {
+			r = budget_admit(c->manager, c, d.wanted, &e);
+		}
 		if (r >= 0 && !l->dry) {
 			r = change_apply(c, TAKE_PTR(d.wanted), NULL, &e);
 		}
@@ -149,6 +153,16 @@ static void reload_one(struct reload *l, const char *name)
 	spec_freep(&before);
 }
 
+/* The daemon's own file. Who holds promises already keeps them. */
+static void reload_host(struct reload *l)
+{
+	json_t *o = host_file_reload(l->manager, l->dry);
+
+	if (o) {
+		(void) json_array_append_new(l->report, o);
+	}
+}
+
 /* --- all of them --- */
 
 static void collect_one(struct context *c, void *arg)
@@ -180,7 +194,8 @@ static int collect_files(struct manager *m, struct strv *names)
 			continue;
 		}
 		(void) snprintf(name, sizeof(name), "%.*s", (int) (len - 4), d->d_name);
-		if (spec_name_valid(name) && !strv_contains(names, name)) {
+		if (spec_name_valid(name) && !str_equal(name, SPEC_HOST_NAME) &&
+		    !strv_contains(names, name)) {
 			r = strv_add(names, name);
 		}
 	}
@@ -210,7 +225,8 @@ int manager_reload(struct manager *m, const struct strv *names, bool dry, json_t
 	for (size_t i = 0; r >= 0 && names && i < names->count; i++) {
 		struct spec_errors ignored = {};
 
-		if (!manager_find(m, names->items[i]) &&
+		if (!str_equal(names->items[i], SPEC_HOST_NAME) &&
+		    !manager_find(m, names->items[i]) &&
 		    manager_explain(m, names->items[i], &ignored) == -ENOENT) {
 			r = err_set(e, -ENOENT, "%s: no such context", names->items[i]);
 		}
@@ -221,8 +237,13 @@ int manager_reload(struct manager *m, const struct strv *names, bool dry, json_t
 		strv_done(&all);
 		return r == -ENOENT ? r : err_set_errno(e, r, "reading %s", m->config_dir);
 	}
+	if (!names || strv_contains(names, SPEC_HOST_NAME)) { /* first: contexts must fit in */
+		reload_host(&l);
+	}
 	for (size_t i = 0; i < (names ? names : &all)->count; i++) {
-		reload_one(&l, (names ? names : &all)->items[i]);
+		if (!str_equal((names ? names : &all)->items[i], SPEC_HOST_NAME)) {
+			reload_one(&l, (names ? names : &all)->items[i]);
+		}
 	}
 	strv_done(&all);
 	*ret = l.report;

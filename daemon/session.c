@@ -38,6 +38,9 @@ int session_name(struct manager *m, const struct spec *spec, char out[static SPE
 			       "running \"%s\": not a name; allowed: [a-z0-9][a-z0-9._-]{0,62}",
 			       spec->name);
 	}
+	if (registry_check_free(spec->name, e) < 0) {
+		return err_prefix(e, "running %s", spec->name);
+	}
 	if (manager_find(m, spec->name)) {
 		return err_set(e, -EEXIST, "running %s: a context of that name exists", spec->name);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "daemon/budget.h"
 #include "daemon/live.h"
 #include "daemon/service.h"
 #include "daemon/watch_limits.h"
@@ -176,6 +177,22 @@ static json_t *throttle(struct context *c)
 			 number(t.throttled_us));
 }
 
+/* Of CPU time, over the last minute; null while nothing is promised to anybody. */
+static json_t *delivered(const struct context *c)
+{
+	struct delivery_sum all[DELIVERY_WINDOWS];
+	const struct delivery_sum *s = &all[DELIVERY_MINUTE];
+
+	if (!governor_delivered(c, all) || s->over_us == 0) {
+		return json_null();
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "entitled_us",
+			 number(s->entitled_us), "wanted_us", number(s->wanted_us), "promised_us",
+			 number(s->promised_us), "used_us", number(s->used_us), "missed_us",
+			 number(delivery_missed(s)), "broken_us", number(delivery_broken(s)),
+			 "over_us", number(s->over_us));
+}
+
 static json_t *stall(const struct sched_stall *s)
 {
 	return json_pack("{s:f, s:f, s:f, s:o}", "avg10", s->avg10 / 100.0, "avg60",
@@ -238,6 +255,7 @@ static void add_now(json_t *o, struct context *c)
 
 	set(o, "drift", drift(c));
 	set(o, "throttle", throttle(c));
+	set(o, "delivered", delivered(c));
 	set(o, "pressure", pressure(c));
 	set(o, "devices", devices(c));
 	if (sched_slot_stats(c->manager->sched, c->slot, &s) < 0) {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sched/disk.h"
+#include "sched/top.h"
 
 #define V1_NONE "-1"
 
@@ -59,7 +60,10 @@ static int write_cpu_max(const struct cg_tree *t, unsigned slot, const char *val
 	r = slot_write(t, slot, "cpu.cfs_quota_us", V1_NONE);
 	if (r == 0)
 		r = slot_write(t, slot, "cpu.cfs_period_us", space + 1);
-	if (r == 0 && strcmp(quota, V1_NONE) != 0)
+	if (r < 0 || strcmp(quota, V1_NONE) == 0)
+		return r;
+	r = slot_write(t, slot, "cpu.cfs_quota_us", quota);
+	if (r == -EINVAL && top_give_way(t))
 		r = slot_write(t, slot, "cpu.cfs_quota_us", quota);
 	return r;
 }

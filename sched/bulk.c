@@ -5,6 +5,7 @@
 #include "sched/bulk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -23,7 +24,9 @@
 struct bulk {
 	const struct sched_host *host; /* borrowed */
 	bool pressure;
+	unsigned bases; /* what is read at all */
 	struct bulk_layout at;
+	int flush; /* a file that is asked for all CPU time */
 	int map, links[CG_HIERARCHIES_MAX]; /* by tree of the host; -1: none there */
 	struct bulk_record *records; /* mapped */
 	uint32_t record_count; /* a power of two */
@@ -94,7 +97,7 @@ static int make_map(struct bulk *b)
 }
 
 /* What is worth reading in a hierarchy: a mask of bases, 0 for none. */
-static unsigned wanted_of(const struct cg_tree *t)
+static unsigned wanted_of(const struct bulk *b, const struct cg_tree *t)
 {
 	static const enum bulk_base of[] = { /* the rest: BULK_ANY */
 					     [CG_MEMORY] = BULK_MEMORY,
@@ -106,6 +109,7 @@ static unsigned wanted_of(const struct cg_tree *t)
 	for (unsigned c = 0; c < ARRAY_SIZE(of); c++)
 		if ((t->controllers & 1u << c) != 0 && of[c] != BULK_ANY)
 			wanted |= 1u << of[c];
+	wanted &= b->bases;
 	return wanted != 0 ? wanted | 1u << BULK_NODE : 0;
 }
 
@@ -117,7 +121,7 @@ static int put_up(struct bulk *b, uint32_t records)
 	b->record_count = records;
 	r = make_map(b);
 	for (size_t i = 0; i < b->host->count && r >= 0; i++) {
-		unsigned wanted = wanted_of(&b->host->trees[i]);
+		unsigned wanted = wanted_of(b, &b->host->trees[i]);
 
 		if (wanted != 0)
 			r = b->links[i] = link_tree(b, wanted, b->host->trees[i].fd);
@@ -127,7 +131,7 @@ static int put_up(struct bulk *b, uint32_t records)
 	return r < 0 ? r : 0;
 }
 
-int bulk_new(const struct sched_host *h, struct bulk **ret)
+static int new_of(const struct sched_host *h, unsigned bases, struct bulk **ret)
 {
 	struct bulk *b;
 	char text[256];
@@ -139,7 +143,9 @@ int bulk_new(const struct sched_host *h, struct bulk **ret)
 	if (b == NULL)
 		return -ENOMEM;
 	b->host = h;
+	b->bases = bases;
 	b->map = -1;
+	b->flush = openat(host_tree(h, CG_CORE)->fd, "cpu.stat", O_RDONLY | O_CLOEXEC);
 	memset(b->links, -1, sizeof(b->links));
 	r = bulk_locate(&b->at);
 	b->pressure = b->at.base[BULK_PRESSURE] >= 0 &&
@@ -156,11 +162,22 @@ int bulk_new(const struct sched_host *h, struct bulk **ret)
 	return 0;
 }
 
+int bulk_new(const struct sched_host *h, struct bulk **ret)
+{
+	return new_of(h, ~0u, ret);
+}
+
+int bulk_new_cpu(const struct sched_host *h, struct bulk **ret)
+{
+	return new_of(h, 1u << BULK_CGROUP, ret);
+}
+
 void bulk_free(struct bulk *b)
 {
 	if (b == NULL)
 		return;
 	take_down(b);
+	(void) fd_close(b->flush);
 	free(b->slots);
 	free(b->table);
 	free(b);
@@ -283,9 +300,9 @@ static int clear_table(struct bulk *b, bool anew)
 /* CPU time is kept per CPU until somebody asks; asking for the whole brings all up to date. */
 static void flush(const struct bulk *b)
 {
-	char text[64];
+	char text[16];
 
-	(void) cg_read(host_tree(b->host, CG_CORE)->fd, "cpu.stat", text, sizeof(text));
+	(void) !pread(b->flush, text, sizeof(text), 0);
 }
 
 /* @return 0, 1 when there were more cgroups than records, -errno. */
@@ -297,7 +314,7 @@ static int try_round(struct bulk *b, bool throttled, bool anew)
 	flush(b);
 	for (size_t i = 0; i < b->host->count && r == 0; i++) {
 		const struct cg_tree *t = &b->host->trees[i];
-		bool rest = (wanted_of(t) & ~(1u << BULK_NODE | 1u << BULK_CPU)) != 0;
+		bool rest = (wanted_of(b, t) & ~(1u << BULK_NODE | 1u << BULK_CPU)) != 0;
 
 		if (b->links[i] < 0 || (!throttled && !rest))
 			continue;

@@ -26,6 +26,7 @@ struct change {
 	struct sched_host *h;
 	unsigned slot;
 	const struct sched_plan *from, *to;
+	bool weighed; /* its weight is more than its share: engine.h */
 	struct err *e;
 };
 
@@ -305,14 +306,15 @@ static int change_memory_pair(const struct change *c)
 static int change_all(const struct change *c)
 {
 	static const char *const plain[] = { "memory.oom.group", "cpuset.mems", "cpuset.cpus",
-					     "cpu.weight",	 "pids.max",	"memory.min",
-					     "memory.high" };
+					     "pids.max",	 "memory.min",	"memory.high" };
 	int r = 0;
 
 	/* What is most likely to be refused comes first. */
 	r = change_memory_pair(c);
 	for (size_t i = 0; i < ARRAY_SIZE(plain) && r == 0; i++)
 		r = change_plain(c, plain[i]);
+	if (r == 0 && !c->weighed)
+		r = change_plain(c, "cpu.weight");
 	if (r == 0 && (differs(c, "cpu.max") || differs(c, "cpu.max.burst")))
 		r = change_cpu(c, value_in(c->to, "cpu.max", ""),
 			       value_in(c->to, "cpu.max.burst", ""));
@@ -336,6 +338,7 @@ int sched_slot_change(struct sched_host *h, unsigned slot, const struct spec *fr
 		return r;
 	c.from = back.to = &plans[0];
 	c.to = back.from = &plans[1];
+	c.weighed = back.weighed = from->cpu.reserve_millicpu != 0 || to->cpu.reserve_millicpu != 0;
 	r = change_all(&c);
 	if (r < 0)
 		(void) change_all(&back);

@@ -82,7 +82,10 @@ static int plan_cpu(struct planner *p)
 
 	if (s->cpu.share != 100 && !p->facts->sched.cpu)
 		return lacks(p, "cpu.share", "cpu");
-	if (s->cpu.share != 100)
+	if (s->cpu.reserve_millicpu != 0 && !p->facts->sched.cpu)
+		return lacks(p, "cpu.reserve", "cpu");
+	/* With a reserve the weight depends on everybody's: engine.h. */
+	if (s->cpu.share != 100 && s->cpu.reserve_millicpu == 0)
 		r = put(p, "cpu.weight", "%" PRIu64, s->cpu.share);
 	if (r == 0)
 		r = plan_cpu_limit(p);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/cpus.h"
 #include "spec/errors.h"
 #include "spec/row.h"
 #include "spec/words.h"
@@ -276,6 +277,25 @@ static void check_rlimits(struct checker *c)
 	}
 }
 
+static void check_cpu_reserve(struct checker *c)
+{
+	uint64_t reserve = c->s->cpu.reserve_millicpu, limit = c->s->cpu.limit_millicpu, all;
+	char said[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
+	struct cpus cpus;
+
+	units_print_cpu(reserve, said);
+	if (reserve > limit)
+		complain(c, "cpu", "reserve", 0, "%s is more than cpu.limit; allowed: at most %s",
+			 said, units_print_cpu(limit, most));
+	if (!c->s->cpu.cpus || cpus_parse(c->s->cpu.cpus, &cpus) < 0)
+		return;
+	all = cpus_count(&cpus) * UINT64_C(1000);
+	if (reserve > all)
+		complain(c, "cpu", "reserve", 0,
+			 "%s is more than the CPUs of cpu.cpus (%s) have; allowed: at most %s",
+			 said, c->s->cpu.cpus, units_print_cpu(all, most));
+}
+
 static void check_cpu(struct checker *c)
 {
 	uint64_t limit = c->s->cpu.limit_millicpu, burst = c->s->cpu.burst_us;
@@ -341,9 +361,10 @@ static void check_io(struct checker *c)
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
-		check_command, check_environment, check_owners,	 check_grants, check_order,
-		check_root,    check_places,	  check_targets, check_hidden, check_devices,
-		check_rlimits, check_cpu,	  check_memory,	 check_io,     check_hooks,
+		check_command,	   check_environment, check_owners,  check_grants,
+		check_order,	   check_root,	      check_places,  check_targets,
+		check_hidden,	   check_devices,     check_rlimits, check_cpu,
+		check_cpu_reserve, check_memory,      check_io,	     check_hooks,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };
 

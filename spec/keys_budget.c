@@ -21,6 +21,16 @@ static const struct row cpu[] = {
 	},
 	{
 		.section = "cpu",
+		.name = "reserve",
+		NUMBER(row_cpu, cpu.reserve_millicpu),
+		.max = 10000 * UINT64_C(1000),
+		.live = true,
+		.fallback = "0%",
+		.allowed = "0%..1000000% of one CPU, 20%m of the machine, at most the limit",
+		.help = "The CPU time that is there whenever it is wanted, whatever others do.",
+	},
+	{
+		.section = "cpu",
 		.name = "limit",
 		NUMBER(row_cpu, cpu.limit_millicpu),
 		.min = 10,

@@ -177,6 +177,7 @@ struct spec {
 	} process;
 	struct {
 		uint64_t share; /* 1..10000, default 100 */
+		uint64_t reserve_millicpu; /* thousandths of a CPU */
 		uint64_t limit_millicpu; /* thousandths of a CPU; UNITS_NONE */
 		uint64_t burst_us;
 		char *cpus, *mems; /* kernel list format "0-1,3"; NULL: all */

@@ -183,6 +183,27 @@ static void network(const struct writer *w)
 	}
 }
 
+/* Over the last minute, in CPUs: which of them is where the others have an offset. */
+enum { ENTITLED, MISSED, BROKEN };
+
+static void delivered(const struct writer *w)
+{
+	for (size_t i = 0; i < w->m->count; i++) {
+		const struct numbers_row *row = &w->m->rows[i];
+		const struct delivery_sum *s = &row->delivered[DELIVERY_MINUTE];
+
+		if (!row->accounted || s->over_us == 0)
+			continue;
+		begin(w, i);
+		end(w,
+		    (w->family->offset == ENTITLED ? s->entitled_us
+		     : w->family->offset == MISSED ? delivery_missed(s)
+						   : delivery_broken(s)) *
+			    1000 / s->over_us,
+		    3);
+	}
+}
+
 static void contexts(const struct writer *w)
 {
 	static const char *const states[] = { "stopped", "starting", "running", "frozen",
@@ -293,6 +314,18 @@ static const struct family families[] = {
 	  OF_ROW(promise.cpu_limit_millicpu, MILLIS) },
 	{ "ward_context_cpu_share", "", GAUGE, "The weight by which busy contexts share the CPUs.",
 	  OF_ROW(promise.cpu_share, ALIVE) },
+	{ "ward_context_cpu_reserve_ratio", "ratio", GAUGE,
+	  "CPU time that is promised whenever it is wanted; 1 is one whole CPU.",
+	  OF_ROW(promise.cpu_reserve_millicpu, MILLIS) },
+	{ "ward_context_cpu_entitled_ratio", "ratio", GAUGE,
+	  "CPU that the context was entitled to over the last minute; while anything is promised.",
+	  ROW, NONE, ENTITLED, delivered },
+	{ "ward_context_cpu_missed_ratio", "ratio", GAUGE,
+	  "CPU that it was entitled to and wanted over the last minute, and did not get.", ROW,
+	  NONE, MISSED, delivered },
+	{ "ward_context_cpu_broken_ratio", "ratio", GAUGE,
+	  "CPU that was promised and wanted over the last minute, and was not given.", ROW, NONE,
+	  BROKEN, delivered },
 	/* memory */
 	{ "ward_context_memory_bytes", "bytes", GAUGE, "Memory used, the page cache included.",
 	  OF_USE(memory_bytes, NUMBER) },

@@ -72,6 +72,9 @@ void api_processes(struct http_request *r);
 void api_plan(struct http_request *r);
 void api_context_plan(struct http_request *r);
 void api_check(struct http_request *r);
+/* budget.c */
+void api_budget(struct http_request *r);
+void api_what_if(struct http_request *r);
 /* stats.c */
 void api_stats(struct http_request *r);
 void api_stats_all(struct http_request *r);

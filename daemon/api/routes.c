@@ -41,6 +41,8 @@ const struct http_route api_routes[] = {
 	{ "POST", "/v1/run", api_run, NEEDED, ROOT, 0 },
 	{ "POST", "/v1/reload", api_reload, OPTIONAL, ROOT, REQUEST_QUERY_DRY },
 	{ "POST", "/v1/plan", api_plan, NEEDED, ROOT, 0 },
+	{ "POST", "/v1/what-if", api_what_if, NEEDED, ROOT, 0 },
+	{ "GET", "/v1/budget", api_budget, NONE, ANY, 0 },
 	{ "POST", "/v1/check", api_check, NEEDED, ROOT, 0 },
 	{ "GET", "/metrics", api_metrics, NONE, ROOT, 0 },
 	{ "GET", "/v1/events", api_events, NONE, ANY,

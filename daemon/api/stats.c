@@ -119,6 +119,7 @@ static void put_promise(struct page *p, const struct numbers_promise *v)
 	page_puts(p, ", \"promised\": {\"cpu\": {");
 	number(p, "limit_millicpu", v->cpu_limit_millicpu);
 	next_number(p, "share", v->cpu_share);
+	next_number(p, "reserve_millicpu", v->cpu_reserve_millicpu);
 	page_puts(p, "}, \"memory\": {");
 	number(p, "limit_bytes", v->memory_limit_bytes);
 	next_number(p, "reserve_bytes", v->memory_reserve_bytes);
@@ -127,6 +128,34 @@ static void put_promise(struct page *p, const struct numbers_promise *v)
 	page_puts(p, "}, \"pids\": {");
 	number(p, "limit", v->pids_limit);
 	page_puts(p, "}}");
+}
+
+static void put_delivered(struct page *p, const struct numbers_row *row)
+{
+	static const char *const names[DELIVERY_WINDOWS] = {
+		[DELIVERY_SECOND] = "second",
+		[DELIVERY_MINUTE] = "minute",
+		[DELIVERY_HOUR] = "hour",
+	};
+
+	page_puts(p, row->accounted ? ", \"delivered\": {\"cpu\": {" : ", \"delivered\": null");
+	for (unsigned i = 0; i < DELIVERY_WINDOWS && row->accounted; i++) {
+		const struct delivery_sum *s = &row->delivered[i];
+
+		page_puts(p, i ? ", \"" : "\"");
+		page_puts(p, names[i]);
+		page_puts(p, "\": {");
+		number(p, "entitled_us", s->entitled_us);
+		next_number(p, "wanted_us", s->wanted_us);
+		next_number(p, "promised_us", s->promised_us);
+		next_number(p, "used_us", s->used_us);
+		next_number(p, "missed_us", delivery_missed(s));
+		next_number(p, "broken_us", delivery_broken(s));
+		next_number(p, "over_us", s->over_us);
+		page_puts(p, "}");
+	}
+	if (row->accounted)
+		page_puts(p, "}}");
 }
 
 struct listing {
@@ -160,6 +189,7 @@ static void put_row(const struct numbers_row *row, void *arg)
 	put_io(p, &row->now->use);
 	put_network(p, row->now);
 	put_promise(p, &row->promise);
+	put_delivered(p, row);
 	page_puts(p, row->now->use.frozen ? ", \"frozen\": true}" : ", \"frozen\": false}");
 }
 

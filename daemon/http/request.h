@@ -18,6 +18,7 @@
 #define REQUEST_KEYS_MAX 256 /* keys changed by one PATCH */
 #define REQUEST_LOG_LINES_MAX 1000000
 #define REQUEST_EVENTS_MAX 100000
+#define REQUEST_SPECS_MAX 256 /* of one question */
 #define REQUEST_WORDS_MAX 16 /* values of one parameter */
 #define REQUEST_LOG_STARTS_MAX 1000000
 
@@ -66,8 +67,7 @@ struct request_many {
 	bool all, autostart;
 	uint64_t timeout_us; /* of the whole stop; 0: as the specs say */
 };
-[[nodiscard]] int request_many(const json_t *o, bool stop, struct request_many *ret,
-			       struct err *e);
+[[nodiscard]] int request_many(const json_t *o, bool stop, struct request_many *ret, struct err *e);
 void request_many_done(struct request_many *r);
 
 struct request_kill {
@@ -81,6 +81,15 @@ struct request_check {
 	const char *ini, *source;
 };
 [[nodiscard]] int request_check(const json_t *o, struct request_check *ret, struct err *e);
+
+/** POST /v1/what-if: {"specs": [{...}]}. Free with request_what_if_done(). */
+struct request_what_if {
+	struct spec *specs;
+	size_t count;
+};
+[[nodiscard]] int request_what_if(const json_t *o, struct request_what_if *ret,
+				  struct spec_errors *lines, struct err *e);
+void request_what_if_done(struct request_what_if *q);
 
 /** POST /v1/reload: {"names": ["web"]}; none: all. Free with strv_done(). */
 [[nodiscard]] int request_reload(const json_t *o, struct strv *ret, struct err *e);

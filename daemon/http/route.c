@@ -98,11 +98,11 @@ unsigned http_status(int code)
 		int code;
 		unsigned status;
 	} rows[] = {
-		{ -EINVAL, 400 }, { -E2BIG, 400 },	{ -ENAMETOOLONG, 400 },
-		{ -ERANGE, 400 }, { -EFBIG, 413 },	{ -EEXIST, 409 },
-		{ -EBUSY, 409 },  { -EALREADY, 409 },	{ -EINPROGRESS, 409 },
-		{ -ESRCH, 409 },  { -EOPNOTSUPP, 409 }, { -ECANCELED, 409 },
-		{ -ETIMEDOUT, 409 },
+		{ -EINVAL, 400 },    { -E2BIG, 400 },	   { -ENAMETOOLONG, 400 },
+		{ -ERANGE, 400 },    { -EFBIG, 413 },	   { -EEXIST, 409 },
+		{ -EBUSY, 409 },     { -EALREADY, 409 },   { -EINPROGRESS, 409 },
+		{ -ESRCH, 409 },     { -EOPNOTSUPP, 409 }, { -ECANCELED, 409 },
+		{ -ETIMEDOUT, 409 }, { -EDQUOT, 409 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -64,6 +64,8 @@ static void try_small(const json_t *o)
 	struct request_stop stop;
 	struct request_check check;
 	struct request_many many;
+	struct request_what_if what_if;
+	struct spec_errors lines = {};
 	struct err e = {};
 
 	for (int ending = 0; ending < 2; ending++) {
@@ -78,6 +80,11 @@ static void try_small(const json_t *o)
 		want(stop.timeout_us <= UINT64_C(7) * 86400 * 1000000);
 	if (request_check(o, &check, &e) == 0)
 		want(check.ini && check.source);
+	if (request_what_if(o, &what_if, &lines, &e) == 0) {
+		want(what_if.count > 0 && what_if.count <= REQUEST_SPECS_MAX);
+		request_what_if_done(&what_if);
+	}
+	spec_errors_done(&lines);
 	(void) !request_patch(o, &e);
 }
 

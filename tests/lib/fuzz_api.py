@@ -151,6 +151,8 @@ def request():
         schema = content.get("application/json", {}).get("schema", {})
         takes_spec = re.match(r"/v1/(contexts|run|plan|check)(\?|$)", path)
         content = spec() if takes_spec and R.random() < 0.6 else body_for(schema)
+        if path.startswith("/v1/what-if") and R.random() < 0.6:
+            content = {"specs": [spec() for _ in range(R.randrange(4))]}
         data = json.dumps(content).encode("utf-8", "surrogatepass")
         if R.random() < 0.2:
             data = mangle(data)

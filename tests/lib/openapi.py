@@ -161,6 +161,10 @@ def walk():
     else:
         seen.update({("plan", "409"), ("contextPlan", "409")})
         print("# this host has all that a plan can need: its 409 is not called")
+    step("whatIf", 200, body={"specs": [sleeper, {"context": {"command": ["true"]}, "cpu": {"reserve": "900000%"}}]})
+    step("whatIf", 400, body={"specs": []})
+    step("budget", 200)
+    step("budget", 400, query="?surprise=1")
     step("check", 200, body={"ini": "[context]\ncommand = true\n"})
     step("check", 400, body={"ini": "[cpu]\nshare = 0\n"})
 

@@ -171,6 +171,41 @@ static void bodies_have_defaults(void **state)
 	json_decref(o);
 }
 
+static void what_if_takes_specs(void **state)
+{
+	static const struct {
+		const char *body, *text;
+	} wrong[] = {
+		{ "{}", "{\"specs\": [...]} is expected" },
+		{ "{\"specs\": {}}", "{\"specs\": [...]} is expected" },
+		{ "{\"specs\": [{}], \"x\": 1}", "{\"specs\": [...]} is expected" },
+		{ "{\"specs\": []}", "\"specs\": 1 to 256 specs are expected" },
+		{ "{\"specs\": [1]}", "\"specs\"[0]: an object {...} is expected" },
+		{ "{\"specs\": [{\"context\": {\"command\": [\"x\"]}}, {\"x\": 1}]}",
+		  "\"specs\"[1]: " },
+	};
+	struct spec_errors lines = {};
+	struct request_what_if q;
+	struct err e = {};
+	json_t *o = object("{\"specs\": [{\"name\": \"a\", \"context\": {\"command\": [\"x\"]}}]}");
+
+	(void) state;
+	assert_int_equal(request_what_if(o, &q, &lines, &e), 0);
+	assert_int_equal(q.count, 1);
+	assert_string_equal(q.specs[0].name, "a");
+	request_what_if_done(&q);
+	json_decref(o);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		o = object(wrong[i].body);
+		assert_int_equal(request_what_if(o, &q, &lines, &e), -EINVAL);
+		if (strncmp(e.text, wrong[i].text, strlen(wrong[i].text)) != 0)
+			fail_msg("%s: %s", wrong[i].body, e.text);
+		json_decref(o);
+	}
+	assert_int_equal(request_what_if(NULL, &q, &lines, &e), -EINVAL);
+	spec_errors_done(&lines);
+}
+
 static void a_patch_is_strings(void **state)
 {
 	static const struct {
@@ -320,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_exec_is_refused),
 		cmocka_unit_test(run_wants_a_spec),
 		cmocka_unit_test(bodies_have_defaults),
+		cmocka_unit_test(what_if_takes_specs),
 		cmocka_unit_test(a_patch_is_strings),
 		cmocka_unit_test(lines_are_streams_or_signals),
 		cmocka_unit_test(parameters_are_what_the_route_allows),

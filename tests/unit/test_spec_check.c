@@ -124,6 +124,12 @@ static void test_limits(void **state)
 	(void) state;
 	expect(COMMAND "[cpu]\nlimit = 50%\nburst = 500ms\n[memory]\nlimit = 1G\nreserve = 1G\n",
 	       NULL);
+	expect(COMMAND "[cpu]\nlimit = 50%\nreserve = 50%\ncpus = 0,2\n", NULL);
+	expect(COMMAND "[cpu]\nlimit = 50%\nreserve = 50.1%\n",
+	       "t.ini:5: cpu.reserve: 50.1% is more than cpu.limit; allowed: at most 50%");
+	expect(COMMAND "[cpu]\ncpus = 0,2-3\nreserve = 301%\n",
+	       "t.ini:5: cpu.reserve: 301% is more than the CPUs of cpu.cpus (0,2-3) have; "
+	       "allowed: at most 300%");
 	expect(COMMAND "[cpu]\nburst = 1ms\n",
 	       "t.ini:4: cpu.burst: there is no cpu.limit to burst above");
 	expect(COMMAND "[cpu]\nlimit = 5%\nburst = 60ms\n",

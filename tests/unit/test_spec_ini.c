@@ -198,14 +198,14 @@ static void test_files_give_the_name(void **state)
 static void test_typos_are_answered_with_the_nearest(void **state)
 {
 	(void) state;
-	expect_error("[cpu]\nlimti = 5%\n",
-		     "t.ini:2: cpu.limti: no such key; did you mean limit? allowed: share, "
-		     "limit, burst, cpus, mems");
+	expect_error("[cpu]\nlimti = 5%\n", "t.ini:2: cpu.limti: no such key; did you mean limit? "
+					    "allowed: share, reserve, limit, "
+					    "burst, cpus, mems");
 	expect_error("\n[proces]\nlimit = 1\n",
 		     "t.ini:2: [proces]: no such section; did you mean process? allowed: context, "
 		     "files, process, cpu, memory, io, network, hooks");
 	expect_error("[cpu]\nswap = 0\n", "t.ini:2: cpu.swap: no such key (memory has one); "
-					  "allowed: share, limit, burst, cpus, mems");
+					  "allowed: share, reserve, limit, burst, cpus, mems");
 	expect_error("[network]\nfrobnicate = 0\n",
 		     "t.ini:2: network.frobnicate: no such key; allowed: mode");
 	expect_error("[files]\nmode = cwo\n",
@@ -393,6 +393,12 @@ static const struct {
 	{ "cpu]\nlimit", "0%",
 	  "cpu.limit: \"0%\" is out of range; allowed: 1%..1000000% of one "
 	  "CPU, 20%m of the machine, or max" },
+	{ "cpu]\nreserve", "-5%",
+	  "cpu.reserve: \"-5%\" is not an amount of CPU; allowed: 0%..1000000% of one CPU, 20%m of "
+	  "the machine, at most the limit" },
+	{ "cpu]\nreserve", "max",
+	  "cpu.reserve: \"max\" is out of range; allowed: 0%..1000000% of one CPU, 20%m of the "
+	  "machine, at most the limit" },
 	{ "cpu]\nburst", "50",
 	  "cpu.burst: \"50\" is not a duration; allowed: 0s..10s, at most "
 	  "what the limit grants in a second" },
@@ -493,61 +499,6 @@ static void test_errors_and_lists_are_bounded(void **state)
 	buf_done(&text);
 }
 
-/* --- one key --- */
-
-static void expect_set_error(const char *key, const char *value, int code, const char *message)
-{
-	struct err e = { 0 };
-	struct spec s, before;
-
-	assert_int_equal(spec_init(&s, ""), 0);
-	assert_int_equal(spec_set(&s, "files.hide", "/kept", &e), 0);
-	assert_int_equal(spec_copy(&before, &s), 0);
-	assert_int_equal(spec_set(&s, key, value, &e), code);
-	assert_string_equal(e.text, message);
-	assert_true(spec_equal(&s, &before));
-	spec_done(&s);
-	spec_done(&before);
-}
-
-static void test_a_refused_set_changes_nothing(void **state)
-{
-	(void) state;
-	expect_set_error("cpu.limt", "1%", -ENOENT,
-			 "cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
-			 "cpus, mems");
-	expect_set_error("share", "1", -ENOENT, "share: no such key; keys are SECTION.NAME");
-	expect_set_error("cpus.share", "1", -ENOENT,
-			 "cpus.share: no such section; did you mean cpu? allowed: context, files, "
-			 "process, cpu, memory, io, network, hooks");
-	expect_set_error(
-		"files.hide", "/new\nold", -EINVAL,
-		"files.hide: \"old\" is not a clean absolute path; allowed: absolute paths, "
-		"no . or .. in them");
-	expect_set_error("context.description", "\xff", -EINVAL,
-			 "context.description: is not UTF-8");
-	expect_set_error("cpu.share", "", -EINVAL,
-			 "cpu.share: \"\" is not a number; allowed: 1..10000");
-}
-
-static void test_set_replaces_and_empties_lists(void **state)
-{
-	struct spec s;
-
-	(void) state;
-	assert_int_equal(spec_init(&s, ""), 0);
-	assert_int_equal(spec_set(&s, "files.hide", "/a /b\n\n/c\n", NULL), 0);
-	assert_int_equal(s.files.hide.count, 3);
-	assert_int_equal(spec_set(&s, "files.hide", "/d", NULL), 0);
-	assert_int_equal(s.files.hide.count, 1);
-	assert_int_equal(spec_set(&s, "files.hide", "", NULL), 0);
-	assert_int_equal(s.files.hide.count, 0);
-	assert_int_equal(spec_set(&s, "cpu.cpus", "0", NULL), 0);
-	assert_int_equal(spec_set(&s, "cpu.cpus", "", NULL), 0);
-	assert_null(s.cpu.cpus);
-	spec_done(&s);
-}
-
 static void test_capability_words(void **state)
 {
 	static const char small[] = "chown dac-override fowner fsetid kill setgid setuid setpcap "
@@ -586,8 +537,6 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_all_errors_are_told_at_once_in_order),
 		cmocka_unit_test(test_errors_and_lists_are_bounded),
-		cmocka_unit_test(test_a_refused_set_changes_nothing),
-		cmocka_unit_test(test_set_replaces_and_empties_lists),
 		cmocka_unit_test(test_capability_words),
 	};
 

@@ -138,10 +138,10 @@ static void test_wrong_values(void **state)
 static void test_unknown_names(void **state)
 {
 	(void) state;
-	expect_error(
-		"{\"cpu\": {\"limt\": \"5%\"}}",
-		"spec: cpu.limt: no such key; did you mean limit? allowed: share, limit, burst, "
-		"cpus, mems");
+	expect_error("{\"cpu\": {\"limt\": \"5%\"}}",
+		     "spec: cpu.limt: no such key; did you mean limit? allowed: share, reserve, "
+		     "limit, burst, "
+		     "cpus, mems");
 	expect_error("{\"cpuu\": {}}", "spec: cpuu: no such section; did you mean cpu? allowed: "
 				       "context, files, process, cpu, memory, io, network, hooks");
 	expect_error("{\"\": {}}",
@@ -155,7 +155,8 @@ static void test_all_errors_at_once(void **state)
 	expect_errors("{\"cpu\": {\"share\": 0, \"x\": 1}, \"network\": {\"mode\": \"y\"}}",
 		      (const char *const[]){
 			      "spec: cpu.share: \"0\" is out of range; allowed: 1..10000",
-			      "spec: cpu.x: no such key; allowed: share, limit, burst, cpus, mems",
+			      "spec: cpu.x: no such key; allowed: share, reserve, limit, burst, "
+			      "cpus, mems",
 			      "spec: network.mode: \"y\" is unknown; allowed: none, private, host",
 			      NULL });
 }

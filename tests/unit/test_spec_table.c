@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
 #include <cmocka.h>
 
 #include "spec/row.h"
@@ -15,7 +14,6 @@
 #define ROUNDS 3000
 
 /* --- random values, as a file would have them --- */
-
 struct dice {
 	uint64_t state;
 };
@@ -278,7 +276,12 @@ static const struct maker makers[] = {
 	  VALUES("", "/dev/vda read 50MB/s write 1.5GB/s",
 		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s",
 		 "'/dev/c;d' write 7KB/s") },
-	{ "network.mode", NULL, VALUES("none", "private", "host") },
+	{ "network.mode", NULL, VALUES("none", "private", "host", "shared") },
+	{ "network.address", NULL, VALUES("", "10.0.0.5/24@eth0 fd00::5/64@eth0\n192.0.2.1") },
+	{ "network.listen", NULL, VALUES("", "tcp:80", "tcp:80 udp:53\ntcp:443") },
+	{ "network.connect", NULL, VALUES("any", "none", "10.0.0.0/8:80 [fd00::/8]:1\n::/0") },
+	{ "network.allow", NULL, VALUES("", "ping", "multicast ping") },
+	{ "network.dns", NULL, VALUES("", "192.0.2.53 fd00::53") },
 };
 
 static void make_spec(struct dice *d, struct spec *s)
@@ -299,7 +302,6 @@ static void make_spec(struct dice *d, struct spec *s)
 }
 
 /* --- the inverses --- */
-
 static void expect_no_errors(int r, const struct spec_errors *errors, const char *text)
 {
 	if (r != 0)
@@ -420,7 +422,6 @@ static void test_every_key_makes_two_specs_differ(void **state)
 }
 
 /* --- the table --- */
-
 static void test_every_row_is_whole(void **state)
 {
 	const struct row *row;

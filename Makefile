@@ -6,7 +6,7 @@ comma := ,
 # --- Which rooms link into which binary, and with which libraries: the whole truth. ---
 ROOMS         := base spec fs netctl sched context daemon daemon/http daemon/api daemon/main ctl
 wardd_ROOMS   := daemon/main daemon/api daemon/http daemon context fs netctl sched spec base
-wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap
+wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap -lbpf -lnl-route-3 -lnl-3
 wardctl_ROOMS := ctl spec base
 # wardctl is static, and is entered before libc starts: `wardctl run` is short (ctl/fast.c).
 wardctl_LIBS  := $(if $(SAN),,-static-pie -Wl$(comma)-e$(comma)fast_entry) \
@@ -31,7 +31,7 @@ B := build$(if $(SAN),/san)$(if $(FAULTS),/faults)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
 	-Wswitch-enum $(WERROR)
-LANGUAGE := -std=gnu2x -D_GNU_SOURCE -I.
+LANGUAGE := -std=gnu2x -D_GNU_SOURCE -I. -isystem build/gen -isystem /usr/include/libnl3
 HARDEN   := -fPIE -fstack-protector-strong
 OPTIMISE := $(if $(SAN),-O1,-O2 -D_FORTIFY_SOURCE=2) -g
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
@@ -48,7 +48,7 @@ Q  := $(if $(V),,@)
 say = $(if $(V),:,printf '  %-5s %s\n' $(1) $(2))
 
 # --- Objects, one archive per room. A room is a folder; its sources are what lies in it. ---
-src  = $(wildcard $(1)/*.c)
+src  = $(filter-out %.bpf.c,$(wildcard $(1)/*.c))
 objs = $(patsubst %.c,$(B)/obj/%.o,$(call src,$(1)))
 archive = $(if $(call src,$(1)),$(B)/lib$(subst /,-,$(1)).a)
 archives = $(foreach r,$(1),$(call archive,$(r)))
@@ -57,6 +57,20 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# --- BPF programs: X.bpf.c is compiled by clang for any kernel (CO-RE) and becomes a header. ---
+BPF_CFLAGS := -target bpf -O2 -g -Wall -Wextra $(WERROR) -I. -idirafter \
+	/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+build/gen/%.bpf.o: %.bpf.c $(wildcard netctl/filter_*.h) Makefile
+	@mkdir -p $(@D)
+	@$(call say,BPF,$<)
+	$(Q)clang $(BPF_CFLAGS) -c -o $@ $<
+build/gen/netctl/ward_filter.skel.h: build/gen/netctl/filter.bpf.o build/gen/netctl/packets.bpf.o
+	@$(call say,GEN,$@)
+	$(Q)$(BPFTOOL) gen object $(@:.skel.h=.o) $^ && \
+		$(BPFTOOL) gen skeleton $(@:.skel.h=.o) name ward_filter >$@
+$(B)/obj/netctl/filter.o: build/gen/netctl/ward_filter.skel.h
 
 # The folder itself is a prerequisite: a source that went away leaves the archive too.
 define room_rules

@@ -1,6 +1,7 @@
 /* The daemon's side of a command: everything its process will need goes into the arena, so that
  * the process itself only makes system calls. */
 #include "context/command.h"
+#include "context/profile.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -180,7 +181,8 @@ static int fill_filter(struct command *c, const struct context_plan *p, struct c
 	if (p->seccomp == SPEC_SECCOMP_NONE) {
 		return 0;
 	}
-	r = filters_get(&h->filters, p->seccomp_file, p->bounding, &program, e);
+	r = filters_get(&h->filters, p->seccomp_file,
+			p->bounding | (p->shared ? PROFILE_SHARED : 0), &program, e);
 	if (r < 0) {
 		return r;
 	}

@@ -203,6 +203,7 @@ int context_plan_new(const struct spec *spec, const struct facts *facts, bool ow
 	if (own_network) {
 		p->namespaces |= CONTEXT_NS_NET;
 	}
+	p->shared = spec->network.mode == SPEC_NETWORK_SHARED;
 	p->scope_abstract = !own_network && facts->context.landlock_abi >= PLAN_LANDLOCK_SCOPES;
 	*ret = p;
 	return 0;

@@ -21,6 +21,7 @@ struct context_plan {
 	uint64_t ambient; /* what a user other than root keeps across an exec */
 	unsigned last_cap;
 	bool no_new_privs;
+	bool shared; /* the host's network stack, of which only a part is its own */
 	bool scope_abstract; /* Landlock: abstract Unix sockets of the host are out of reach */
 	bool keyring;
 	bool notify; /* the command is told of its notify socket */

@@ -270,6 +270,10 @@ static int parse_line(struct parser *s)
 		}
 		word = next_word(s);
 	}
+	if (word && strcmp(word, "shared") == 0) {
+		counts = (s->caps & PROFILE_SHARED) != 0;
+		word = next_word(s);
+	}
 	if (word && strcmp(word, "allow") == 0) {
 		action = SECCOMP_RET_ALLOW;
 	} else if (word && strcmp(word, "kill") == 0) {
@@ -280,7 +284,7 @@ static int parse_line(struct parser *s)
 			return r;
 		}
 	} else {
-		return wrong(s, "must be allow, errno, kill, cap, no-cap or default, not",
+		return wrong(s, "must be allow, errno, kill, cap, no-cap, shared or default, not",
 			     word ? word : "");
 	}
 	return parse_calls(s, action, counts);

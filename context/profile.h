@@ -18,6 +18,9 @@
 #define PROFILE_CONDITIONS_MAX 256
 #define PROFILE_CODE_MAX 4096 /* BPF_MAXINSNS */
 
+/** Among a context's capabilities: it is on the host's network stack, with others. */
+#define PROFILE_SHARED (UINT64_C(1) << 63)
+
 struct profile_condition {
 	uint16_t call;
 	uint8_t arg; /* 0..5 */

@@ -162,6 +162,7 @@ struct manager {
 	struct fs_host *fs;
 	struct sched_host *sched;
 	struct context_host *host;
+	struct netctl_host *net;
 	struct events *events;
 	struct timespec config_mtime; /* of the directory, when it was last read */
 	void *by_name; /* tsearch(3) tree of struct context */

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "daemon/doctor_try.h"
+#include "netctl/netctl.h"
 #include "sched/sched.h"
 
 #define DETAIL_MAX 300
@@ -263,6 +264,18 @@ static bool look_net_ns(struct look *l)
 	return l->child.net;
 }
 
+static bool look_shared(struct look *l)
+{
+	struct buf present = { 0 }, missing = { 0 };
+	bool all = netctl_hooks(&present, &missing);
+
+	say(l, "%s%s%s", present.len ? present.data : "no hook",
+	    missing.len ? "; missing: " : "", missing.len ? missing.data : "");
+	buf_done(&present);
+	buf_done(&missing);
+	return all;
+}
+
 static bool look_htb(struct look *l)
 {
 	return l->child.htb;
@@ -392,6 +405,8 @@ static const struct row rows[] = {
 	{ "cgroup", "sched-ext", LOOK(look_sched_ext), "CPU budgets by weights and quotas only" },
 
 	{ "network", "net-ns", LOOK(look_net_ns), "only `network = host`" },
+	{ "network", "shared", LOOK(look_shared),
+	  "no `network = shared`; `private` has loopback only" },
 	{ "network", "htb", LOOK(look_htb), "no shaping" },
 	{ "network", "nftables", LOOK(look_nftables),
 	  "no address translation for private networks" },

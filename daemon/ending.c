@@ -99,6 +99,9 @@ static bool try_remove(struct manager *m, unsigned slot)
 	if (r < 0 && r != -EBUSY) {
 		log_warning("removing cgroup slot %u: %s", slot, strerror(-r));
 	}
+	if (r == 0) {
+		netctl_gone(m->net, slot); /* not before: who lives without rules is unconfined */
+	}
 	return r != -EBUSY;
 }
 
@@ -316,6 +319,7 @@ static void forget_process(struct context *c)
 	free(TAKE_PTR(c->stop_sequence));
 	numbers_forget(c);
 	c->stop_count = c->stop_next = 0;
+	netctl_leaving(c->manager->net, c->slot);
 	b.pidfd = TAKE_FD(c->pidfd);
 	if (c->ids_owned) {
 		b.ids_first = c->ids_first;

@@ -89,6 +89,14 @@ static int open_events(struct manager *m, const struct manager_config *config, s
 	return limits_init(m, e);
 }
 
+static int open_network(struct manager *m, struct err *e)
+{
+	unsigned level = 0;
+	int cgroup = sched_host_cgroup2(m->sched, &level);
+
+	return netctl_host_new(cgroup, level, &m->net, e);
+}
+
 static int open_rooms(struct manager *m, const struct manager_config *config, struct err *e)
 {
 	int r = open_events(m, config, e);
@@ -97,6 +105,10 @@ static int open_rooms(struct manager *m, const struct manager_config *config, st
 		return r;
 	}
 	r = sched_host_new(config->instance, &m->facts, &m->sched, e);
+	if (r < 0) {
+		return r;
+	}
+	r = open_network(m, e);
 	if (r < 0) {
 		return r;
 	}
@@ -166,6 +178,16 @@ static int watch_host_first(struct manager *m, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "watching the host's files") : 0;
 }
 
+/* A declared context on the shared stack: its start is not to wait for the filter. */
+static void warm_network(struct context *c, void *arg)
+{
+	struct manager *m = arg;
+
+	if (c->declared && c->declared->network.mode == SPEC_NETWORK_SHARED) {
+		netctl_warm(m->net);
+	}
+}
+
 int manager_new(const struct manager_config *config, sd_event *loop, struct manager **ret,
 		struct err *e)
 {
@@ -213,6 +235,7 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	}
 	registry_read_config(m);
 	registry_drop_undeclared(m);
+	registry_each(m, warm_network, m);
 	autostart_begin(m);
 	*ret = m;
 	return 0;
@@ -237,6 +260,7 @@ void manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->host_settled);
 	fs_host_free(m->fs);
 	context_host_free(m->host);
+	netctl_host_free(m->net);
 	sched_host_free(m->sched);
 	journald_free(m->journald);
 	events_free(m->events);

@@ -103,6 +103,11 @@ static void look(struct context *c, struct numbers *n, uint64_t now_us)
 	n->looked_cpu_us = n->use.cpu_us;
 }
 
+static bool has_own_network(const struct spec *s)
+{
+	return s->network.mode == SPEC_NETWORK_NONE || s->network.mode == SPEC_NETWORK_PRIVATE;
+}
+
 /* @return the context's numbers, which are about what runs now; NULL when it does not. */
 static struct numbers *numbers_of(struct context *c)
 {
@@ -115,7 +120,7 @@ static struct numbers *numbers_of(struct context *c)
 		if (!c->numbers)
 			return NULL;
 		c->numbers->slot = c->slot;
-		c->numbers->own_network = c->active->network.mode != SPEC_NETWORK_HOST;
+		c->numbers->own_network = has_own_network(c->active);
 	}
 	return c->numbers;
 }
@@ -219,6 +224,7 @@ static void fill_row(struct context *c, const struct numbers *now, struct number
 		[SPEC_NETWORK_NONE] = "none",
 		[SPEC_NETWORK_PRIVATE] = "private",
 		[SPEC_NETWORK_HOST] = "host",
+		[SPEC_NETWORK_SHARED] = "shared",
 	};
 	const struct spec *s = context_spec(c);
 	uint64_t present = tally_clock_us(CLOCK_REALTIME);
@@ -295,7 +301,7 @@ void numbers_one(struct manager *m, struct context *c,
 	bool runs = c->id.pid && c->active && sched_slot_stats(m->sched, c->slot, &n.use) == 0;
 
 	if (runs) {
-		n.own_network = c->active->network.mode != SPEC_NETWORK_HOST;
+		n.own_network = has_own_network(c->active);
 		if (n.own_network)
 			look_at_traffic(c, &n);
 	}

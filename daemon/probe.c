@@ -26,7 +26,7 @@ struct probe {
 	void *arg;
 	sd_event_source *timer, *soon;
 	struct session *session; /* exec */
-	sd_event_source *tries[2]; /* tcp: by IPv4 and IPv6; each owns its socket */
+	sd_event_source *tries[4]; /* tcp: by place(); each owns its socket */
 	unsigned failed;
 	char why[200];
 };
@@ -93,7 +93,8 @@ static int socket_inside(struct context *c, int family)
 {
 	int home, fd, r;
 
-	if (c->active->network.mode == SPEC_NETWORK_HOST) {
+	if (c->active->network.mode == SPEC_NETWORK_HOST ||
+	    c->active->network.mode == SPEC_NETWORK_SHARED) {
 		return sys(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 	}
 	home = home_network(c->manager);
@@ -136,20 +137,45 @@ static int on_connected(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
+/* Where a port of the context is looked for: on its loopback; on the shared stack that has another
+ * address for us, and who has taken the wildcard is at the context's first addresses.
+ * @return the i-th, false when there is none. */
+static bool place(const struct context *c, size_t i, struct inet_ip *ret)
+{
+	const struct inet_ip usual[] = {
+		{ .w = { 0, 0, htonl(0xffff), htonl(INADDR_LOOPBACK) } },
+		{ .w = { 0, 0, 0, htonl(1) } },
+	};
+	struct netctl_where where;
+
+	if (!netctl_where(c->manager->net, c->slot, &where)) {
+		*ret = usual[i < ARRAY_SIZE(usual) ? i : 0];
+		return i < ARRAY_SIZE(usual);
+	}
+	*ret = i == 0	? where.loopback4
+	       : i == 1 ? where.loopback6
+	       : i == 2 ? where.first4
+			: where.first6;
+	return ret->w[3] != 0;
+}
+
 /* @return 0 when it is under way, or -errno. */
 static int try_connect(struct probe *p, size_t i, unsigned port)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-				    .sin6_port = htons((uint16_t) port),
-				    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct sockaddr_in four = { .sin_family = AF_INET,
-				    .sin_port = htons((uint16_t) port),
-				    .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	const struct sockaddr *to =
-		i ? (const struct sockaddr *) &six : (const struct sockaddr *) &four;
-	_cleanup_close_ int fd = socket_inside(p->context, to->sa_family);
-	int r = fd < 0 ? fd : sys(connect(fd, to, i ? sizeof(six) : sizeof(four)));
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t) port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port) };
+	struct inet_ip ip;
+	bool there = place(p->context, i, &ip), v4 = there && inet_is_v4(&ip);
+	_cleanup_close_ int fd =
+		there ? socket_inside(p->context, v4 ? AF_INET : AF_INET6) : -EADDRNOTAVAIL;
+	int r = fd;
 
+	memcpy(&six.sin6_addr, &ip, sizeof(six.sin6_addr));
+	four.sin_addr.s_addr = ip.w[3];
+	if (r >= 0) {
+		r = sys(connect(fd, v4 ? (struct sockaddr *) &four : (struct sockaddr *) &six,
+				v4 ? sizeof(four) : sizeof(six)));
+	}
 	if (r < 0 && r != -EINPROGRESS) {
 		return r;
 	}
@@ -169,7 +195,9 @@ static int tcp_start(struct probe *p, unsigned port)
 	for (size_t i = 0; i < ARRAY_SIZE(p->tries); i++) {
 		int r = try_connect(p, i, port);
 
-		if (r < 0) {
+		if (r == -EADDRNOTAVAIL) {
+			p->failed++; /* no such place: says nothing about the port */
+		} else if (r < 0) {
 			tcp_failed(p, -r);
 		}
 	}

@@ -119,6 +119,27 @@ static void adopt_frozen(struct context *c, const struct journal_record *record)
 	}
 }
 
+/* Its rules are in the kernel; what is taken over is the knowledge of who has which address. */
+static void adopt_network(struct context *c)
+{
+	struct manager *m = c->manager;
+	struct netctl_context who = { .name = c->name, .slot = c->slot };
+	struct netctl_plan plan;
+	struct err e = {};
+	int r = netctl_plan(c->active, &m->facts, &plan, &e);
+
+	if (r >= 0 && plan.mode == SPEC_NETWORK_SHARED) {
+		r = sched_slot_id(m->sched, c->slot, &who.cgroup_id);
+	}
+	if (r >= 0) {
+		r = netctl_adopt(&plan, m->net, &who, &e);
+	}
+	if (r < 0) {
+		log_warning("%s: taking over its addresses: %s", c->name,
+			    e.code ? e.text : strerror(-r));
+	}
+}
+
 static int adopt(struct context *c, const struct journal_record *record)
 {
 	int r;
@@ -131,6 +152,7 @@ static int adopt(struct context *c, const struct journal_record *record)
 	if (r < 0) {
 		return r;
 	}
+	adopt_network(c);
 	if (c->ids_owned && context_ids_claim(c->manager->host, c->ids_first, c->ids_count) < 0) {
 		log_warning("%s: its ids %u.. are outside of this daemon's range", c->name,
 			    c->ids_first);
@@ -288,6 +310,10 @@ int recover(struct manager *m, struct err *e)
 	(void) fault_point("recover-adopted", NULL);
 	registry_each(m, highest_slot, m);
 	r = sched_host_sweep(m->sched, keep_slot, m, e);
+	if (r < 0) {
+		return r;
+	}
+	r = netctl_settle(m->net, e);
 	if (r < 0) {
 		return r;
 	}

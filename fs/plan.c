@@ -178,6 +178,29 @@ static int check_spec(const struct spec *s, struct err *e)
 
 /* --- the operations --- */
 
+static bool own_network(const struct spec *s)
+{
+	return s->network.mode == SPEC_NETWORK_NONE || s->network.mode == SPEC_NETWORK_PRIVATE;
+}
+
+/* Whom it asks for names: nobody, the servers that are declared, or whom the host asks. */
+static int add_resolver(struct fs_plan *p, const struct spec *s)
+{
+	const struct strv *dns = &s->network.dns;
+	struct buf text = { 0 };
+	int r;
+
+	if (!own_network(s) && dns->count == 0)
+		return add_flags(p, FS_OP_FILE, "/etc/resolv.conf", 0);
+	for (size_t i = 0; !own_network(s) && i < dns->count; i++)
+		buf_printf(&text, "nameserver %s\n", dns->items[i]);
+	r = text.error;
+	if (r == 0)
+		r = add_text(p, FS_OP_FILE, "/etc/resolv.conf", "%s", text.data ? text.data : "");
+	buf_done(&text);
+	return r;
+}
+
 static int add_files(struct fs_plan *p, const struct spec *s)
 {
 	const char *host = s->context.hostname ?: s->name;
@@ -188,11 +211,7 @@ static int add_files(struct fs_plan *p, const struct spec *s)
 			     "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n"
 			     "::1\tlocalhost ip6-localhost ip6-loopback\n",
 			     host);
-	if (r == 0 && s->network.mode == SPEC_NETWORK_HOST)
-		r = add_flags(p, FS_OP_FILE, "/etc/resolv.conf", 0);
-	else if (r == 0)
-		r = add_text(p, FS_OP_FILE, "/etc/resolv.conf", "%s", "");
-	return r;
+	return r < 0 ? r : add_resolver(p, s);
 }
 
 #define SHM_BYTES (UINT64_C(64) << 20)
@@ -254,7 +273,7 @@ static int add_dev(struct fs_plan *p, const struct spec *s)
 
 static int add_kernel(struct fs_plan *p, const struct spec *s)
 {
-	bool own_net = s->network.mode != SPEC_NETWORK_HOST;
+	bool own_net = own_network(s);
 	int r = add_flags(p, FS_OP_PROC, "/proc", 0);
 
 	for (const struct fs_proc_rule *m = fs_proc_rules; r == 0 && m->path; m++) {

@@ -1,4 +1,5 @@
-/* The door of netctl/: the network identity of a context. So far: none, private, host. */
+/* The door of netctl/: the network identity of a context: none, private, host, or shared: the
+ * host's own stack, of which it can use its own addresses and nothing else. */
 #pragma once
 
 #include <stdint.h>
@@ -6,13 +7,23 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/inet.h"
 #include "base/step.h"
 #include "spec/facts.h"
 #include "spec/spec.h"
 
+#define NETCTL_ADDRESSES_MAX 16
+#define NETCTL_LISTEN_MAX 32
+#define NETCTL_PEERS_MAX 32
 struct netctl_plan {
 	enum spec_network mode;
 	bool own_namespace; /* a network namespace of its own, with loopback up */
+	/* with SPEC_NETWORK_SHARED */
+	struct inet_address addresses[NETCTL_ADDRESSES_MAX];
+	struct inet_port listen[NETCTL_LISTEN_MAX];
+	struct inet_peer peers[NETCTL_PEERS_MAX];
+	size_t address_count, listen_count, peer_count;
+	bool connect_any, multicast, ping;
 };
 
 void netctl_probe(struct facts *facts);
@@ -21,6 +32,52 @@ void netctl_probe(struct facts *facts);
 void netctl_print(const struct netctl_plan *p, struct buf *out);
 /** Brings "lo" up in the calling process's network namespace. @return 0 or -errno. */
 [[nodiscard]] int netctl_loopback_up(void);
+
+/* --- contexts on the shared stack --- */
+
+struct netctl_host; /* the filter in the kernel, and who has which address */
+
+/**
+ * @cgroup the cgroup2 directory above all contexts, borrowed; -1: there is none, and no context is
+ * on the shared stack. @level of the contexts' own cgroups, from the root of the hierarchy.
+ * Takes over the filter of a daemon that died; else nothing is loaded before it is needed.
+ */
+[[nodiscard]] int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret,
+				  struct err *e);
+/** Loads the filter ahead of the first context that needs it, which would wait some 50 ms. */
+void netctl_warm(struct netctl_host *h);
+/** The filter stays as long as there are contexts: it goes with their cgroup. */
+void netctl_host_free(struct netctl_host *h);
+
+/** Who a context is for the kernel. */
+struct netctl_context {
+	const char *name;
+	unsigned slot;
+	uint64_t cgroup_id;
+};
+/** Appends the PARENT step that gives a context its addresses; nothing for other modes. */
+[[nodiscard]] int netctl_steps(const struct netctl_plan *p, struct netctl_host *h,
+			       const struct netctl_context *c, struct step_list *steps,
+			       struct err *e);
+/** One that runs on from an earlier daemon. */
+[[nodiscard]] int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h,
+			       const struct netctl_context *c, struct err *e);
+/** All that run on are adopted: what others left is taken away, this daemon's filter takes the
+ * place of the earlier. */
+[[nodiscard]] int netctl_settle(struct netctl_host *h, struct err *e);
+/** The context has ended; its processes are dying. Who comes now may have its addresses. */
+void netctl_leaving(struct netctl_host *h, unsigned slot);
+/** The slot is gone with all its processes: its rules and what was added for it go as well. */
+void netctl_gone(struct netctl_host *h, unsigned slot);
+/** Where a slot's own 127.0.0.1 is in truth, and its first address. @return false for slots that
+ * are not on the shared stack. */
+struct netctl_where {
+	struct inet_ip loopback4, loopback6; /* the latter is all zeros where there is none */
+	struct inet_ip first4, first6; /* likewise */
+};
+bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret);
+/** Which hooks of the shared stack this kernel has: "bind4 bind6 ...". @return whether all. */
+bool netctl_hooks(struct buf *present, struct buf *missing);
 
 /* --- read back --- */
 

@@ -370,3 +370,19 @@ void sched_host_free(struct sched_host *h)
 	(void) fd_close(h->denials);
 	free(h);
 }
+
+#define CGROUP_NS_FIRST 0xEFFFFFFBu /* include/linux/proc_ns.h: the inode of the first one */
+
+int sched_host_cgroup2(const struct sched_host *h, unsigned *ret_level)
+{
+	const struct cg_tree *t = host_tree(h, CG_CORE);
+	struct stat s;
+	unsigned level = 3; /* ward/INSTANCE/SLOT */
+
+	if (t == NULL || stat("/proc/self/ns/cgroup", &s) < 0 || s.st_ino != CGROUP_NS_FIRST)
+		return -1;
+	for (const char *p = h->below; *p != '\0'; p++)
+		level += *p == '/' && p[1] != '\0';
+	*ret_level = level;
+	return t->fd;
+}

@@ -29,6 +29,10 @@ struct sched_host;
 /** @instance directory name below "ward/", from the run directory. Makes the directories. */
 [[nodiscard]] int sched_host_new(const char *instance, const struct facts *facts,
 				 struct sched_host **ret, struct err *e);
+/** The cgroup2 directory above all slots, borrowed, for BPF programs. @ret_level of a slot, counted
+ * from the root of the hierarchy. @return -1 where there is no cgroup2, or its root is not to be
+ * seen (in a cgroup namespace). */
+int sched_host_cgroup2(const struct sched_host *h, unsigned *ret_level);
 /** Closes; removes the daemon's directories where they are empty. */
 void sched_host_free(struct sched_host *h);
 /** Kills and removes every slot whose number `keep` denies (left by a dead daemon). */
@@ -72,6 +76,8 @@ bool sched_slot_populated(struct sched_host *h, unsigned slot);
 bool sched_slot_frozen(struct sched_host *h, unsigned slot);
 /** Pids inside, as the host sees them, at most `max`. @return how many there are, or -errno. */
 ssize_t sched_slot_pids(struct sched_host *h, unsigned slot, pid_t *pids, size_t max);
+/** What the kernel calls the slot's cgroup in cgroup2. @return 0, -ENODEV without it, -errno. */
+[[nodiscard]] int sched_slot_id(const struct sched_host *h, unsigned slot, uint64_t *ret);
 /** The path below a hierarchy's mount, for people. */
 void sched_slot_path(struct sched_host *h, unsigned slot, char *out, size_t size);
 

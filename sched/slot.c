@@ -279,6 +279,22 @@ bool sched_slot_populated(struct sched_host *h, unsigned slot)
 	return sched_slot_pids(h, slot, NULL, 0) > 0;
 }
 
+/* On 64-bit machines the inode's number is the cgroup's id (cgroup_id() of the kernel). */
+int sched_slot_id(const struct sched_host *h, unsigned slot, uint64_t *ret)
+{
+	const struct cg_tree *t = host_tree(h, CG_CORE);
+	char name[16];
+	struct stat s;
+
+	if (t == NULL)
+		return -ENODEV;
+	(void) snprintf(name, sizeof(name), "%u", slot);
+	if (fstatat(t->fd, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret = s.st_ino;
+	return 0;
+}
+
 void sched_slot_path(struct sched_host *h, unsigned slot, char *out, size_t size)
 {
 	(void) snprintf(out, size, "%s/ward/%s/%u", h->below, h->instance, slot);

@@ -16,12 +16,16 @@ build    libsystemd-dev     pc:libsystemd
 build    libmicrohttpd-dev  pc:libmicrohttpd
 build    libjansson-dev     pc:jansson
 build    libncurses-dev     pc:ncursesw
+build    libbpf-dev         pc:libbpf
+build    libnl-3-dev        pc:libnl-3.0
+build    libnl-route-3-dev  pc:libnl-route-3.0
+build    clang              cmd:clang
+build    bpftool            cmd:bpftool
 demo     curl               cmd:curl
 demo     python3            cmd:python3
 demo     procps             cmd:ps
 demo     e2fsprogs          cmd:mke2fs
 check    libcmocka-dev      pc:cmocka
-check    clang              cmd:clang
 check    libclang-rt-14-dev file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 check    clang-tidy         cmd:clang-tidy
 check    clang-format       cmd:clang-format

@@ -47,6 +47,7 @@ static const char *const network_words[] = {
 	[SPEC_NETWORK_NONE] = "none",
 	[SPEC_NETWORK_PRIVATE] = "private",
 	[SPEC_NETWORK_HOST] = "host",
+	[SPEC_NETWORK_SHARED] = "shared",
 };
 static_assert(ARRAY_SIZE(network_words) == SPEC_NETWORK_COUNT);
 const struct row_choice choice_network = CHOICE(network_words, -1);

@@ -42,6 +42,7 @@ struct facts {
 		bool clone_into; /* CLONE_INTO_CGROUP covers all controllers (pure v2) */
 	} sched;
 	bool net_ns; /* netctl_probe() */
+	bool net_shared; /* all hooks of the shared stack's filter */
 	bool kvm; /* /dev/kvm opens */
 	bool bpf_cgroup, bpf_lsm; /* by loading, never by reading lists */
 	bool psi;

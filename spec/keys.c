@@ -2,7 +2,7 @@
  * it; a key that stands here works, a key that works stands here.
  *
  *   keys_context.c  [context], [hooks]    keys_view.c    [files], [process]
- *   keys_budget.c   [cpu], [memory], [io], [network] */
+ *   keys_budget.c   [cpu], [memory], [io]  keys_network.c [network] */
 #include <string.h>
 
 #include "spec/row.h"

@@ -1,4 +1,4 @@
-/* The keys of [cpu], [memory], [io] and [network]: how much there is of what. */
+/* The keys of [cpu], [memory] and [io]: how much there is of what. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -163,17 +163,3 @@ static const struct row io[] = {
 	},
 };
 const struct row_section keys_io = { io, ARRAY_SIZE(io) };
-
-static const struct row network[] = {
-	{
-		.section = "network",
-		.name = "mode",
-		WORD(network.mode, enum spec_network, choice_network),
-		.fallback = "none",
-		.allowed = "none, private, host",
-		.help = "The network seen: none or private (a stack of its own that has loopback "
-			"only), or the host's, unconfined; ports below 1024 of the host's then "
-			"need `ids = none`.",
-	},
-};
-const struct row_section keys_network = { network, ARRAY_SIZE(network) };

@@ -27,6 +27,7 @@ enum spec_network {
 	SPEC_NETWORK_NONE,
 	SPEC_NETWORK_PRIVATE,
 	SPEC_NETWORK_HOST,
+	SPEC_NETWORK_SHARED,
 	SPEC_NETWORK_COUNT
 };
 enum spec_log { SPEC_LOG_FILE, SPEC_LOG_JOURNAL, SPEC_LOG_NONE, SPEC_LOG_COUNT };
@@ -194,6 +195,7 @@ struct spec {
 	} io;
 	struct {
 		enum spec_network mode;
+		struct strv addresses, listen, connect, allow, dns; /* with SPEC_NETWORK_SHARED */
 	} network;
 	struct {
 		struct strv before_start, after_ready, before_stop, after_stop; /* argv */

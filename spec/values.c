@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/inet.h"
 #include "base/units.h"
 #include "spec/row.h"
 
@@ -143,4 +144,39 @@ const char *value_check_list(const char *value)
 		if (*p != ',')
 			return wrong;
 	}
+}
+
+const char *value_check_address(const char *value)
+{
+	struct inet_address a;
+
+	return inet_parse_address(value, &a);
+}
+
+const char *value_check_port(const char *value)
+{
+	struct inet_port p;
+
+	return inet_parse_port(value, &p);
+}
+
+const char *value_check_peer(const char *value)
+{
+	struct inet_peer p;
+
+	if (strcmp(value, "any") == 0 || strcmp(value, "none") == 0)
+		return NULL;
+	return inet_parse_peer(value, &p);
+}
+
+const char *value_check_allow(const char *value)
+{
+	return strcmp(value, "multicast") == 0 || strcmp(value, "ping") == 0 ? NULL : "is unknown";
+}
+
+const char *value_check_ip(const char *value)
+{
+	struct inet_ip ip;
+
+	return inet_parse_ip(value, &ip) < 0 ? "is not an address" : NULL;
 }

@@ -10,3 +10,8 @@ const char *value_check_hostname(const char *value);
 const char *value_check_variable(const char *value);
 const char *value_check_list(const char *value); /* "0-3,6": CPUs, memory nodes */
 const char *value_check_name(const char *value); /* of a context, or in its letters */
+const char *value_check_address(const char *value); /* [network]: base/inet.h says what */
+const char *value_check_port(const char *value);
+const char *value_check_peer(const char *value); /* or any, none */
+const char *value_check_allow(const char *value);
+const char *value_check_ip(const char *value);

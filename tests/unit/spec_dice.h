@@ -275,7 +275,12 @@ static const struct maker makers[] = {
 	  VALUES("", "/dev/vda read 50MB/s write 1.5GB/s",
 		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s",
 		 "'/dev/c;d' write 7KB/s") },
-	{ "network.mode", NULL, VALUES("none", "private", "host") },
+	{ "network.mode", NULL, VALUES("none", "private", "host", "shared") },
+	{ "network.address", NULL, VALUES("", "10.0.0.5/24@eth0 fd00::5/64@eth0\n192.0.2.1") },
+	{ "network.listen", NULL, VALUES("", "tcp:80", "tcp:80 udp:53\ntcp:443") },
+	{ "network.connect", NULL, VALUES("any", "none", "10.0.0.0/8:80 [fd00::/8]:1\n::/0") },
+	{ "network.allow", NULL, VALUES("", "ping", "multicast ping") },
+	{ "network.dns", NULL, VALUES("", "192.0.2.53 fd00::53") },
 };
 
 static inline void make_spec(struct dice *d, struct spec *s)

@@ -23,6 +23,9 @@ static void only_host_shares_the_namespace(void **state)
 		const struct spec s = { .network.mode = mode };
 		struct buf out = { 0 };
 
+		if (mode == SPEC_NETWORK_SHARED)
+			continue;
+
 		assert_int_equal(netctl_plan(&s, &f, &p, &e), 0);
 		assert_int_equal(p.mode, mode);
 		assert_int_equal(p.own_namespace, mode != SPEC_NETWORK_HOST);
@@ -49,6 +52,90 @@ static void a_host_without_namespaces_has_only_its_own(void **state)
 	assert_int_equal(netctl_plan(&host, &f, &p, &e), 0);
 }
 
+/* Reads a file's [network] and plans it on a host that has everything. */
+static int plan_of(const char *text, struct netctl_plan *ret, struct err *e)
+{
+	const struct facts f = { .net_ns = true, .net_shared = true };
+	struct spec_errors errors = { 0 };
+	struct spec s;
+	int r;
+
+	assert_int_equal(spec_init(&s, "t"), 0);
+	assert_int_equal(spec_read_ini(&s, text, strlen(text), "t.ini", &errors), 0);
+	r = netctl_plan(&s, &f, ret, e);
+	spec_errors_done(&errors);
+	spec_done(&s);
+	return r;
+}
+
+static void shared_is_planned_with_all_it_says(void **state)
+{
+	static const char text[] = "[network]\nmode = shared\n"
+				   "address = 10.0.0.5/24@eth0 fd00::5\n"
+				   "listen = tcp:80 udp:53\n"
+				   "connect = 10.0.0.0/8:443 fd00::/16\n"
+				   "allow = ping multicast\n";
+	static const char want[] =
+		"network shared: the host's stack, confined by BPF on its cgroup\n"
+		"address 10.0.0.5/24, added to eth0 if need be\n"
+		"address fd00::5\n"
+		"loopback of its own\n"
+		"listen tcp 80\n"
+		"listen udp 53\n"
+		"connect 10.0.0.0/8 port 443\n"
+		"connect fd00::/16\n"
+		"multicast and broadcast\n"
+		"ICMP echo sockets\n";
+	struct buf out = { 0 };
+	struct netctl_plan p;
+	struct err e = { 0 };
+
+	(void) state;
+	assert_int_equal(plan_of(text, &p, &e), 0);
+	assert_false(p.own_namespace);
+	assert_false(p.connect_any);
+	netctl_print(&p, &out);
+	assert_string_equal(out.data, want);
+	buf_done(&out);
+	assert_int_equal(plan_of("[network]\nmode = shared\naddress = 10.0.0.5\n", &p, &e), 0);
+	assert_true(p.connect_any);
+	assert_int_equal(plan_of("[network]\nmode = shared\naddress = 10.0.0.5\nconnect = none\n",
+				 &p, &e),
+			 0);
+	assert_false(p.connect_any);
+	assert_int_equal(p.peer_count, 0);
+}
+
+static void what_could_not_be_confined_is_refused(void **state)
+{
+#define SHARED "[network]\nmode = shared\naddress = 10.0.0.5\n"
+	static const struct {
+		const char *text, *why;
+	} cases[] = {
+		{ SHARED "[process]\nseccomp = none\n", "a filter of system calls" },
+		{ SHARED "[process]\nids = none\ncapability = +net-raw\n", "net-raw" },
+		{ SHARED "[process]\nids = none\ncapability = +net-admin\n", "net-admin" },
+		{ SHARED "[process]\nids = none\ncapability = +sys-admin\n", "sys-admin" },
+		{ SHARED "[process]\nids = none\ncapability = +bpf\n", "bpf" },
+		{ "[network]\nmode = shared\n", "at least one" },
+	};
+	const struct facts lacking = { .net_ns = true };
+	struct spec s = { .network.mode = SPEC_NETWORK_SHARED };
+	struct netctl_plan p;
+	struct err e = { 0 };
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_true(plan_of(cases[i].text, &p, &e) < 0);
+		assert_non_null(strstr(e.text, cases[i].why));
+	}
+	assert_int_equal(plan_of(SHARED "[process]\nids = none\n", &p, &e), 0);
+	assert_int_equal(plan_of(SHARED "[process]\ncapability = +net-raw\n", &p, &e), 0);
+	assert_int_equal(netctl_plan(&s, &lacking, &p, &e), -EOPNOTSUPP);
+	assert_non_null(strstr(e.text, "private is possible"));
+#undef SHARED
+}
+
 static void loopback_comes_up_in_a_new_namespace(void **state)
 {
 	int status = 0;
@@ -72,6 +159,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_host_shares_the_namespace),
 		cmocka_unit_test(a_host_without_namespaces_has_only_its_own),
+		cmocka_unit_test(shared_is_planned_with_all_it_says),
+		cmocka_unit_test(what_could_not_be_confined_is_refused),
 		cmocka_unit_test(loopback_comes_up_in_a_new_namespace),
 	};
 

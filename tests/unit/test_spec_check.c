@@ -183,6 +183,66 @@ static void test_owners_and_grants(void **state)
 	       "t.ini:4: context.grant: a key is granted twice");
 }
 
+static void test_network_values(void **state)
+{
+	static const struct {
+		const char *key, *value, *message;
+	} bad[] = {
+		{ "network]\naddress", "10.0.0.5/24@eth0 127.0.0.1",
+		  "network.address: \"127.0.0.1\" is not an address that a host can have for its "
+		  "own; "
+		  "allowed: ADDRESS or ADDRESS/PREFIX of this host, or ADDRESS/PREFIX@INTERFACE, "
+		  "at most "
+		  "16" },
+		{ "network]\nlisten", "80",
+		  "network.listen: \"80\" is not tcp:PORT or udp:PORT; allowed: tcp:PORT or "
+		  "udp:PORT, at "
+		  "most 32" },
+		{ "network]\nconnect", "10.0.0.1/8",
+		  "network.connect: \"10.0.0.1/8\" has bits beyond its prefix length; allowed: "
+		  "any, none, "
+		  "or networks such as 10.0.0.0/8 10.1.2.3:5432 [fd00::/8]:443, at most 32" },
+		{ "network]\nallow", "raw",
+		  "network.allow: \"raw\" is unknown; allowed: multicast, ping" },
+		{ "network]\ndns", "ns1",
+		  "network.dns: \"ns1\" is not an address; allowed: addresses" },
+	};
+	char text[200], message[400];
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct spec_errors errors = { 0 };
+		struct spec s;
+
+		(void) snprintf(text, sizeof(text), "[%s = %s\n", bad[i].key, bad[i].value);
+		(void) snprintf(message, sizeof(message), "t.ini:2: %s", bad[i].message);
+		assert_int_equal(spec_init(&s, "t"), 0);
+		assert_int_equal(spec_read_ini(&s, text, strlen(text), "t.ini", &errors), -EINVAL);
+		assert_string_equal(errors.lines.items[0], message);
+		spec_errors_done(&errors);
+		spec_done(&s);
+	}
+}
+
+static void test_network(void **state)
+{
+#define SHARED COMMAND "[network]\nmode = shared\n"
+	(void) state;
+	expect(SHARED "address = 10.0.0.5\n", NULL);
+	expect(SHARED, "t.ini: network.address[0]: is missing; mode = shared needs at least one");
+	expect(SHARED "address = 10.0.0.5 10.0.0.6 10.0.0.5\n",
+	       "t.ini:5: network.address: \"10.0.0.5\" is given twice");
+	expect(SHARED "address = 10.0.0.5\nconnect = 10.0.0.0/8 any\n",
+	       "t.ini:6: network.connect: \"any\" stands alone; allowed: any, none, or networks");
+	expect(COMMAND "[network]\nlisten = tcp:80\n",
+	       "t.ini:4: network.listen: has no meaning without mode = shared");
+	expect(COMMAND "[network]\nmode = host\ndns = 192.0.2.53\n",
+	       "t.ini:5: network.dns: has no meaning without mode = shared");
+	expect(SHARED "address = 10.0.0.5\ndns = 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4\n",
+	       "t.ini:6: network.dns: more than 3; allowed: at most 3");
+#undef SHARED
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +255,8 @@ int main(void)
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_without_lines_the_entry_is_named),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_network_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

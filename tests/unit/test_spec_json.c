@@ -157,7 +157,8 @@ static void test_all_errors_at_once(void **state)
 			      "spec: cpu.share: \"0\" is out of range; allowed: 1..10000",
 			      "spec: cpu.x: no such key; allowed: share, reserve, limit, burst, "
 			      "cpus, mems",
-			      "spec: network.mode: \"y\" is unknown; allowed: none, private, host",
+			      "spec: network.mode: \"y\" is unknown; allowed: none, private, "
+			      "host, shared",
 			      NULL });
 }
 

@@ -1,0 +1,500 @@
+/* The shared stack's filter: what makes contexts on the host's network use their own addresses and
+ * nothing else. Here is what happens to addresses; packets.bpf.c has the rest. One set of programs
+ * for all contexts of a daemon, attached to the cgroup above them; a context is an entry in a map,
+ * found by the id of its cgroup. Cgroups without an entry are left alone.
+ *
+ * What was decided when an address was bound or a connection made needs no look at every packet.
+ * Two ways lead around those hooks: listen(2) or sendto(2) without bind(2) take the wildcard. So
+ * the end of a packet that is here is compared with what its socket is bound to, which costs next
+ * to nothing, and only where that is something else, or nothing, with the context's addresses. */
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "netctl/filter_abi.h"
+#include "netctl/filter_match.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile __u32 slot_level; /* of a context's cgroup, from the root of the hierarchy */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FILTER_CONTEXTS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct filter_rules);
+} ward_contexts SEC(".maps");
+
+/* Of the kernel's own structures, what no stable interface shows. */
+struct kernfs_node {
+	__u64 id;
+} __attribute__((preserve_access_index));
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup *ancestors[1];
+} __attribute__((preserve_access_index));
+struct cgroup___old { /* before 6.1 */
+	__u64 ancestor_ids[1];
+} __attribute__((preserve_access_index));
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+} __attribute__((preserve_access_index));
+struct sock_common {
+	unsigned char skc_ipv6only : 1;
+} __attribute__((preserve_access_index));
+struct sock {
+	struct sock_common __sk_common;
+	struct sock_cgroup_data sk_cgrp_data;
+} __attribute__((preserve_access_index));
+
+enum {
+	TCP = 6,
+	ENETUNREACH_ = -101,
+	PRIVILEGED_PORTS = 1024,
+	BIND_WITHOUT_CAPABILITY = 3,
+};
+
+static __always_inline struct filter_rules *own_rules(void)
+{
+	__u64 id = bpf_get_current_ancestor_cgroup_id((int) slot_level);
+
+	return bpf_map_lookup_elem(&ward_contexts, &id);
+}
+
+static __always_inline int refuse(int error)
+{
+	bpf_set_retval(error);
+	return 0;
+}
+
+static __always_inline struct filter_ip user_ip6(const struct bpf_sock_addr *ctx)
+{
+	struct filter_ip ip = { { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+				  ctx->user_ip6[3] } };
+
+	return ip;
+}
+
+static __always_inline void set_user_ip6(struct bpf_sock_addr *ctx, const struct filter_ip *ip)
+{
+	ctx->user_ip6[0] = ip->w[0];
+	ctx->user_ip6[1] = ip->w[1];
+	ctx->user_ip6[2] = ip->w[2];
+	ctx->user_ip6[3] = ip->w[3];
+}
+
+/* The kernel's own structure behind a socket as programs are given it: a number, so that it can be
+ * read from by what copes with any address. */
+static __always_inline struct sock *kernel_sock(struct bpf_sock *given)
+{
+	struct bpf_sock *volatile kept = given;
+	struct sock *sk = 0;
+
+	bpf_probe_read_kernel(&sk, sizeof(sk), (const void *) &kept);
+	return sk;
+}
+
+static __always_inline int only6(const struct bpf_sock_addr *ctx)
+{
+	struct sock *sk = kernel_sock(ctx->sk);
+
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only) != 0;
+}
+
+/* --- bind --- */
+
+static __always_inline int bind_port(const struct filter_rules *r, struct bpf_sock_addr *ctx)
+{
+	__u16 port = FILTER_HOST16(ctx->user_port);
+
+	if (port == 0 || port >= PRIVILEGED_PORTS)
+		return 1;
+	return filter_may_listen(r, (__u8) ctx->protocol, port) ? BIND_WITHOUT_CAPABILITY
+								: refuse(FILTER_EACCES);
+}
+
+SEC("cgroup/bind4")
+int ward_bind4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip;
+	int error;
+
+	if (!r)
+		return 1;
+	ip = filter_from4(ctx->user_ip4);
+	error = filter_bind(r, &ip, 0, 0);
+	if (error)
+		return refuse(error);
+	ctx->user_ip4 = ip.w[3];
+	return bind_port(r, ctx);
+}
+
+SEC("cgroup/bind6")
+int ward_bind6(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip;
+	int error;
+
+	if (!r)
+		return 1;
+	ip = user_ip6(ctx);
+	error = filter_bind(r, &ip, 1, only6(ctx));
+	if (error)
+		return refuse(error);
+	set_user_ip6(ctx, &ip);
+	return bind_port(r, ctx);
+}
+
+/* --- who is reached by a loopback address --- */
+
+static __always_inline int is_ours(struct bpf_sock *found)
+{
+	struct sock *sk = kernel_sock(found);
+	struct cgroup *cg = BPF_CORE_READ(sk, sk_cgrp_data.cgroup), *slot = 0;
+	__u64 own = bpf_get_current_ancestor_cgroup_id((int) slot_level), id = 0;
+	__u64 level = slot_level & 63;
+
+	if (bpf_core_field_exists(cg->ancestors)) {
+		void *at = __builtin_preserve_access_index(&cg->ancestors[0]);
+
+		bpf_probe_read_kernel(&slot, sizeof(slot), at + level * sizeof(slot));
+		id = BPF_CORE_READ(slot, kn, id);
+	} else {
+		struct cgroup___old *old = (struct cgroup___old *) cg;
+		void *at = __builtin_preserve_access_index(&old->ancestor_ids[0]);
+
+		bpf_probe_read_kernel(&id, sizeof(id), at + level * sizeof(id));
+	}
+	return id == own;
+}
+
+enum reached { NOBODY, OURS, FOREIGN };
+
+/* Only we can have bound to our addresses; a wildcard is the host's, or what we were given by
+ * listen(2) or sendto(2) without bind(2). */
+static __always_inline enum reached judge(struct bpf_sock *found, int bound_here)
+{
+	enum reached result = bound_here || is_ours(found) ? OURS : FOREIGN;
+
+	bpf_sk_release(found);
+	return result;
+}
+
+static __always_inline enum reached who_is_at4(struct bpf_sock_addr *ctx,
+					       const struct filter_ip *ip)
+{
+	struct bpf_sock_tuple tuple = { .ipv4.daddr = ip->w[3],
+					.ipv4.dport = (__u16) ctx->user_port };
+	struct bpf_sock *found =
+		ctx->protocol == TCP
+			? bpf_sk_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0)
+			: bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS,
+					    0);
+
+	return found ? judge(found, found->src_ip4 == ip->w[3]) : NOBODY;
+}
+
+static __always_inline enum reached who_is_at6(struct bpf_sock_addr *ctx,
+					       const struct filter_ip *ip)
+{
+	struct bpf_sock_tuple tuple = { .ipv6.daddr = { ip->w[0], ip->w[1], ip->w[2], ip->w[3] },
+					.ipv6.dport = (__u16) ctx->user_port };
+	struct bpf_sock *found =
+		ctx->protocol == TCP
+			? bpf_sk_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0)
+			: bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS,
+					    0);
+
+	/* The lookup was for this address: what it found has bound to it, or to the wildcard. */
+	return found ? judge(found, found->src_ip6[0] != 0) : NOBODY;
+}
+
+static __always_inline enum reached who_is_at(struct bpf_sock_addr *ctx, const struct filter_ip *ip)
+{
+	return filter_is4(ip) ? who_is_at4(ctx, ip) : who_is_at6(ctx, ip);
+}
+
+/* A server that has bound to the wildcard is at the context's address, and is to be reached by
+ * loopback as well. A server of the host that has bound to the wildcard would answer on any
+ * loopback address, and is not. */
+static __always_inline int find_on_loopback(const struct filter_rules *r, struct bpf_sock_addr *ctx,
+					    struct filter_ip *ip)
+{
+	__u32 i = filter_is4(ip) ? r->first4 : r->first6;
+	enum reached who = who_is_at(ctx, ip);
+
+	if (who == OURS)
+		return 0;
+	if (i < r->count) {
+		struct filter_ip address = *filter_address(r, i);
+
+		if (who_is_at(ctx, &address) == OURS) {
+			*ip = address;
+			return 0;
+		}
+	}
+	return who == FOREIGN ? FILTER_ECONNREFUSED : 0;
+}
+
+/* The destination, changed to what it stands for. @return 0, 1 (to loopback), or an error. */
+static __always_inline int destination(const struct filter_rules *r, struct bpf_sock_addr *ctx,
+				       struct filter_ip *ip, int six)
+{
+	int error = filter_reach(r, ip, FILTER_HOST16(ctx->user_port), six);
+
+	if (error || !filter_is_own_loopback(r, ip))
+		return error;
+	error = find_on_loopback(r, ctx, ip);
+	return error ? error : 1;
+}
+
+/* Where a packet to `ip` comes from. @return 0 or an error. */
+static __always_inline int source(const struct filter_rules *r, const struct filter_ip *ip,
+				  int loopback, struct filter_ip *ret)
+{
+	__u32 i = filter_is4(ip) ? r->first4 : r->first6;
+
+	if (loopback) {
+		*ret = filter_is4(ip) ? r->loopback4 : r->loopback6;
+		return 0;
+	}
+	if (i >= r->count)
+		return ENETUNREACH_;
+	*ret = *filter_address(r, i);
+	return 0;
+}
+
+/* --- connect --- */
+
+struct sockaddr4 {
+	__u16 family, port;
+	__u32 ip;
+	__u8 zero[8];
+};
+struct sockaddr6 {
+	__u16 family, port;
+	__u32 flow, ip[4], scope;
+};
+
+static __always_inline int bind_source4(struct bpf_sock_addr *ctx, const struct filter_ip *ip)
+{
+	struct sockaddr4 a = { .family = 2, .ip = ip->w[3] };
+
+	return bpf_bind(ctx, (struct sockaddr *) &a, sizeof(a));
+}
+
+static __always_inline int bind_source6(struct bpf_sock_addr *ctx, const struct filter_ip *ip)
+{
+	struct sockaddr6 a = { .family = 10, .ip = { ip->w[0], ip->w[1], ip->w[2], ip->w[3] } };
+
+	return bpf_bind(ctx, (struct sockaddr *) &a, sizeof(a));
+}
+
+SEC("cgroup/connect4")
+int ward_connect4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip to, from;
+	int loopback, error;
+
+	if (!r)
+		return 1;
+	to = filter_from4(ctx->user_ip4);
+	loopback = destination(r, ctx, &to, 0);
+	if (loopback < 0)
+		return refuse(loopback);
+	ctx->user_ip4 = to.w[3];
+	if (ctx->sk->src_ip4 != 0)
+		return 1;
+	if (ctx->sk->src_port != 0) /* sent from without being bound: it has the wildcard */
+		return refuse(FILTER_EADDRNOTAVAIL);
+	error = source(r, &to, loopback, &from);
+	if (!error)
+		error = bind_source4(ctx, &from);
+	return error ? refuse(error) : 1;
+}
+
+SEC("cgroup/connect6")
+int ward_connect6(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip to, from;
+	int loopback, error;
+
+	if (!r)
+		return 1;
+	to = user_ip6(ctx);
+	loopback = destination(r, ctx, &to, only6(ctx));
+	if (loopback < 0)
+		return refuse(loopback);
+	set_user_ip6(ctx, &to);
+	if (ctx->sk->src_ip6[0] | ctx->sk->src_ip6[1] | ctx->sk->src_ip6[2] | ctx->sk->src_ip6[3])
+		return 1;
+	if (ctx->sk->src_port != 0)
+		return refuse(FILTER_EADDRNOTAVAIL);
+	error = source(r, &to, loopback, &from);
+	if (!error)
+		error = bind_source6(ctx, &from);
+	return error ? refuse(error) : 1;
+}
+
+/* --- datagrams --- */
+
+/* A source that was given with the datagram, or by bind(2), must be one's own. */
+static __always_inline int message_source(const struct filter_rules *r, const struct filter_ip *to,
+					  int loopback, struct filter_ip *from)
+{
+	enum filter_kind kind = filter_kind(from);
+
+	if (kind == FILTER_WILDCARD)
+		return source(r, to, loopback, from);
+	if (kind == FILTER_LOOPBACK)
+		return filter_to_loopback(r, from, 1);
+	return filter_is_address(r, from) ? 0 : FILTER_EADDRNOTAVAIL;
+}
+
+SEC("cgroup/sendmsg4")
+int ward_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip to, from;
+	int loopback, error;
+
+	if (!r)
+		return 1;
+	to = filter_from4(ctx->user_ip4);
+	loopback = destination(r, ctx, &to, 0);
+	if (loopback < 0)
+		return refuse(loopback);
+	from = filter_from4(ctx->msg_src_ip4);
+	error = message_source(r, &to, loopback, &from);
+	if (error)
+		return refuse(error);
+	ctx->user_ip4 = to.w[3];
+	ctx->msg_src_ip4 = from.w[3];
+	return 1;
+}
+
+SEC("cgroup/sendmsg6")
+int ward_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip to, from;
+	int loopback, error;
+
+	if (!r)
+		return 1;
+	to = user_ip6(ctx);
+	/* The kernel takes no IPv4 from this hook, so without IPv6 there is no ::1. */
+	loopback = destination(r, ctx, &to, 1);
+	if (loopback < 0)
+		return refuse(loopback);
+	if (filter_is4(&to))
+		return refuse(FILTER_EADDRNOTAVAIL);
+	from.w[0] = ctx->msg_src_ip6[0];
+	from.w[1] = ctx->msg_src_ip6[1];
+	from.w[2] = ctx->msg_src_ip6[2];
+	from.w[3] = ctx->msg_src_ip6[3];
+	error = message_source(r, &to, loopback, &from);
+	if (error)
+		return refuse(error);
+	set_user_ip6(ctx, &to);
+	ctx->msg_src_ip6[0] = from.w[0];
+	ctx->msg_src_ip6[1] = from.w[1];
+	ctx->msg_src_ip6[2] = from.w[2];
+	ctx->msg_src_ip6[3] = from.w[3];
+	return 1;
+}
+
+/* --- what programs are shown --- */
+
+static __always_inline int show4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip;
+
+	if (!r)
+		return 1;
+	ip = filter_from4(ctx->user_ip4);
+	if (filter_show(r, &ip))
+		ctx->user_ip4 = ip.w[3];
+	return 1;
+}
+
+static __always_inline int show6(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip;
+
+	if (!r)
+		return 1;
+	ip = user_ip6(ctx);
+	if (filter_show(r, &ip))
+		set_user_ip6(ctx, &ip);
+	return 1;
+}
+
+SEC("cgroup/recvmsg4")
+int ward_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return show4(ctx);
+}
+
+SEC("cgroup/recvmsg6")
+int ward_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return show6(ctx);
+}
+
+SEC("cgroup/getsockname4")
+int ward_sockname4(struct bpf_sock_addr *ctx)
+{
+	return show4(ctx);
+}
+
+SEC("cgroup/getsockname6")
+int ward_sockname6(struct bpf_sock_addr *ctx)
+{
+	return show6(ctx);
+}
+
+/* Who connected to its loopback was led to its own address: still it is shown what it asked for. */
+SEC("cgroup/getpeername4")
+int ward_peername4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip, own;
+
+	if (!r)
+		return 1;
+	ip = filter_from4(ctx->user_ip4);
+	own = filter_from4(ctx->sk->src_ip4);
+	if (filter_same(&own, &r->loopback4) && filter_is_address(r, &ip))
+		ip = r->loopback4;
+	if (filter_show(r, &ip))
+		ctx->user_ip4 = ip.w[3];
+	return 1;
+}
+
+SEC("cgroup/getpeername6")
+int ward_peername6(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip, own;
+
+	if (!r)
+		return 1;
+	ip = user_ip6(ctx);
+	own.w[0] = ctx->sk->src_ip6[0];
+	own.w[1] = ctx->sk->src_ip6[1];
+	own.w[2] = ctx->sk->src_ip6[2];
+	own.w[3] = ctx->sk->src_ip6[3];
+	if (filter_is_own_loopback(r, &own) && filter_is_address(r, &ip))
+		ip = own;
+	if (filter_show(r, &ip))
+		set_user_ip6(ctx, &ip);
+	return 1;
+}

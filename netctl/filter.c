@@ -1,0 +1,237 @@
+/* One table of hooks: what is attached where. Everything walks it. */
+#include "netctl/filter.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "netctl/ward_filter.skel.h"
+
+#define MAP_NAME "ward_contexts"
+#define NAME_PREFIX "ward_"
+#define ATTACHED_MAX 64 /* programs at one hook, others' included */
+
+static const struct hook {
+	const char *name, *program;
+	enum bpf_attach_type at;
+	enum bpf_prog_type type;
+} hooks[] = {
+#define ADDRESS BPF_PROG_TYPE_CGROUP_SOCK_ADDR
+	{ "bind4", "ward_bind4", BPF_CGROUP_INET4_BIND, ADDRESS },
+	{ "bind6", "ward_bind6", BPF_CGROUP_INET6_BIND, ADDRESS },
+	{ "connect4", "ward_connect4", BPF_CGROUP_INET4_CONNECT, ADDRESS },
+	{ "connect6", "ward_connect6", BPF_CGROUP_INET6_CONNECT, ADDRESS },
+	{ "sendmsg4", "ward_sendmsg4", BPF_CGROUP_UDP4_SENDMSG, ADDRESS },
+	{ "sendmsg6", "ward_sendmsg6", BPF_CGROUP_UDP6_SENDMSG, ADDRESS },
+	{ "recvmsg4", "ward_recvmsg4", BPF_CGROUP_UDP4_RECVMSG, ADDRESS },
+	{ "recvmsg6", "ward_recvmsg6", BPF_CGROUP_UDP6_RECVMSG, ADDRESS },
+	{ "getsockname4", "ward_sockname4", BPF_CGROUP_INET4_GETSOCKNAME, ADDRESS },
+	{ "getsockname6", "ward_sockname6", BPF_CGROUP_INET6_GETSOCKNAME, ADDRESS },
+	{ "getpeername4", "ward_peername4", BPF_CGROUP_INET4_GETPEERNAME, ADDRESS },
+	{ "getpeername6", "ward_peername6", BPF_CGROUP_INET6_GETPEERNAME, ADDRESS },
+	{ "sock_create", "ward_create", BPF_CGROUP_INET_SOCK_CREATE, BPF_PROG_TYPE_CGROUP_SOCK },
+	{ "setsockopt", "ward_setsockopt", BPF_CGROUP_SETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
+	{ "egress", "ward_egress", BPF_CGROUP_INET_EGRESS, BPF_PROG_TYPE_CGROUP_SKB },
+	{ "ingress", "ward_ingress", BPF_CGROUP_INET_INGRESS, BPF_PROG_TYPE_CGROUP_SKB },
+#undef ADDRESS
+};
+_Static_assert(ARRAY_SIZE(hooks) == FILTER_HOOKS_MAX, "the door names their number");
+
+static int say(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[512];
+
+	if (level > LIBBPF_WARN)
+		return 0;
+	(void) vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+/* --- what is attached already --- */
+
+struct attached {
+	int program; /* -1: none of ours */
+	struct bpf_prog_info info;
+	uint32_t maps[8];
+};
+
+static bool is_called(const struct attached *a, const char *name)
+{
+	return strncmp(a->info.name, name, sizeof(a->info.name) - 1) == 0;
+}
+
+/* Opens the one of our name; others may have attached something there as well. */
+static struct attached find_attached(int cgroup, const struct hook *h)
+{
+	uint32_t ids[ATTACHED_MAX], count = ARRAY_SIZE(ids), size;
+	struct attached a = { .program = -1 };
+
+	if (bpf_prog_query(cgroup, h->at, 0, NULL, ids, &count) < 0)
+		return a;
+	for (uint32_t i = 0; i < count; i++) {
+		a.program = bpf_prog_get_fd_by_id(ids[i]);
+		memset(&a.info, 0, sizeof(a.info));
+		a.info.nr_map_ids = ARRAY_SIZE(a.maps);
+		a.info.map_ids = (uintptr_t) a.maps;
+		size = sizeof(a.info);
+		if (a.program >= 0 && bpf_obj_get_info_by_fd(a.program, &a.info, &size) == 0 &&
+		    is_called(&a, h->program))
+			return a;
+		a.program = fd_close(a.program < 0 ? -1 : a.program);
+	}
+	return a;
+}
+
+bool filter_is_attached(int cgroup)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		struct attached a = find_attached(cgroup, &hooks[i]);
+
+		if (a.program >= 0) {
+			(void) fd_close(a.program);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* @return the map of contexts among those of a program, if it has our shape; or -1. */
+static int find_map(const struct attached *a)
+{
+	for (uint32_t i = 0; i < a->info.nr_map_ids && i < ARRAY_SIZE(a->maps); i++) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(a->maps[i]);
+		struct bpf_map_info info = { 0 };
+		uint32_t size = sizeof(info);
+
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+		    strcmp(info.name, MAP_NAME) == 0 &&
+		    info.value_size == sizeof(struct filter_rules))
+			return TAKE_FD(fd);
+	}
+	return -1;
+}
+
+static int reuse_map(struct filter *f)
+{
+	_cleanup_close_ int map = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks) && map < 0; i++) {
+		struct attached a = find_attached(f->cgroup, &hooks[i]);
+
+		if (a.program >= 0)
+			map = find_map(&a);
+		(void) fd_close(a.program);
+	}
+	return map < 0 ? 0 : bpf_map__reuse_fd(f->programs->maps.ward_contexts, map);
+}
+
+/* --- loading, attaching --- */
+
+int filter_load(struct filter *f, int cgroup, unsigned level, struct err *e)
+{
+	int r;
+
+	(void) libbpf_set_print(say);
+	*f = (struct filter){ .programs = ward_filter__open(), .cgroup = cgroup };
+	if (!f->programs)
+		return err_set_errno(e, -errno, "opening the network filter");
+	f->programs->rodata->slot_level = level;
+	r = reuse_map(f);
+	if (r == 0)
+		r = ward_filter__load(f->programs);
+	if (r < 0) {
+		filter_done(f);
+		return err_set_errno(e, r, "loading the network filter");
+	}
+	return 0;
+}
+
+static int attach_one(const struct filter *f, const struct hook *h)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(f->programs->obj, h->program);
+	struct attached old = find_attached(f->cgroup, h);
+	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = BPF_F_ALLOW_MULTI);
+	int r;
+
+	if (old.program >= 0) {
+		opts.flags |= BPF_F_REPLACE;
+		opts.replace_prog_fd = old.program;
+	}
+	r = p ? bpf_prog_attach_opts(bpf_program__fd(p), f->cgroup, h->at, &opts) : -ENOENT;
+	(void) fd_close(old.program);
+	return r;
+}
+
+int filter_attach(struct filter *f, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		int r = attach_one(f, &hooks[i]);
+
+		if (r < 0)
+			return err_set_errno(e, r, "attaching the network filter to %s",
+					     hooks[i].name);
+	}
+	return 0;
+}
+
+void filter_done(struct filter *f)
+{
+	ward_filter__destroy(f->programs);
+	f->programs = NULL;
+}
+
+/* --- entries --- */
+
+static int contexts(const struct filter *f)
+{
+	return bpf_map__fd(f->programs->maps.ward_contexts);
+}
+
+int filter_get(const struct filter *f, uint64_t cgroup_id, struct filter_rules *ret)
+{
+	return bpf_map_lookup_elem(contexts(f), &cgroup_id, ret) < 0 ? -errno : 0;
+}
+
+int filter_set(const struct filter *f, uint64_t cgroup_id, const struct filter_rules *rules)
+{
+	return bpf_map_update_elem(contexts(f), &cgroup_id, rules, BPF_ANY) < 0 ? -errno : 0;
+}
+
+void filter_remove(const struct filter *f, uint64_t cgroup_id)
+{
+	(void) bpf_map_delete_elem(contexts(f), &cgroup_id);
+}
+
+int filter_next(const struct filter *f, const uint64_t *cgroup_id, uint64_t *ret)
+{
+	return bpf_map_get_next_key(contexts(f), cgroup_id, ret) < 0 ? -errno : 0;
+}
+
+/* --- what the kernel has --- */
+
+unsigned filter_hooks(struct filter_hook ret[static FILTER_HOOKS_MAX])
+{
+	static const struct bpf_insn yes[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = hooks[i].at);
+		int fd = bpf_prog_load(hooks[i].type, "ward_try", "GPL", yes, ARRAY_SIZE(yes),
+				       &opts);
+
+		ret[i] = (struct filter_hook){ hooks[i].name, fd >= 0 };
+		(void) fd_close(fd < 0 ? -1 : fd);
+	}
+	return ARRAY_SIZE(hooks);
+}

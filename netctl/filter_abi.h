@@ -1,0 +1,57 @@
+/* What the filter's programs and the daemon both know: the rules of a context as they stand in a
+ * map. Addresses of both families in one form, IPv4 as ::ffff:10.0.0.5, in network order. */
+#pragma once
+
+#include <linux/types.h>
+
+#define FILTER_CONTEXTS_MAX 16384
+#define FILTER_ADDRESSES_MAX 16
+#define FILTER_LISTEN_MAX 32
+#define FILTER_PEERS_MAX 32
+
+struct filter_ip {
+	__u32 w[4];
+};
+
+enum filter_flags {
+	FILTER_CONNECT_ANY = 1, /* no list of peers */
+	FILTER_MULTICAST = 2,
+	FILTER_PING = 4, /* ICMP echo sockets */
+};
+
+struct filter_listen {
+	__u16 port; /* host order */
+	__u8 protocol; /* IPPROTO_* */
+	__u8 unused;
+};
+
+struct filter_peer {
+	struct filter_ip ip, mask;
+	__u16 port; /* host order; 0: any */
+	__u16 unused;
+};
+
+struct filter_rules {
+	__u32 flags;
+	__u32 count; /* of addresses */
+	__u32 first4, first6; /* which stand for the wildcard of a family; `count`: none */
+	struct filter_ip addresses[FILTER_ADDRESSES_MAX];
+	struct filter_ip loopback4, loopback6; /* its own; loopback6 is all zeros without IPv6 */
+	__u32 listen_count, peer_count;
+	struct filter_listen listen[FILTER_LISTEN_MAX];
+	struct filter_peer peers[FILTER_PEERS_MAX];
+	/* Not for the programs: what a daemon that finds this entry has to take away again. */
+	__u32 added; /* bits: addresses that Ward put on an interface */
+	__u32 loopback6_added;
+	__u32 interfaces[FILTER_ADDRESSES_MAX]; /* index, and the prefix length << 24 */
+	__u32 slot;
+	__u32 unused;
+};
+_Static_assert(sizeof(struct filter_rules) ==
+		       16 + 16 * (FILTER_ADDRESSES_MAX + 2) + 8 + 4 * FILTER_LISTEN_MAX +
+			       36 * FILTER_PEERS_MAX + 8 + 4 * FILTER_ADDRESSES_MAX + 8,
+	       "no hidden padding: a map is taken over by another daemon");
+
+/** The sixteen bits after fd of the network that private IPv6 loopbacks come from. */
+#define FILTER_LOOPBACK6_0 0xfd576172u
+#define FILTER_LOOPBACK6_1 0x64000000u

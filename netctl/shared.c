@@ -1,0 +1,582 @@
+/* The contexts on the shared stack: who has which address, and each one's rules in the kernel.
+ *
+ * The map is what counts. An entry is written before the first process of a context runs and
+ * removed when its cgroup is gone; in between no daemon is needed. It also says what was added for
+ * the context, so that whoever comes next can take it away. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "netctl/filter.h"
+#include "netctl/link.h"
+#include "netctl/netctl.h"
+
+#define LO_INDEX 1
+/* 127.0.0.0/16 stays the host's: 127.0.0.1, 127.0.1.1, 127.0.0.53. */
+#define LOOPBACK_FIRST 0x10000u
+#define LOOPBACK_COUNT (0x1000000u - LOOPBACK_FIRST - 1)
+
+_Static_assert(NETCTL_ADDRESSES_MAX == FILTER_ADDRESSES_MAX, "a plan's addresses fit an entry");
+_Static_assert(NETCTL_LISTEN_MAX == FILTER_LISTEN_MAX, "a plan's ports fit an entry");
+_Static_assert(NETCTL_PEERS_MAX == FILTER_PEERS_MAX, "a plan's peers fit an entry");
+_Static_assert(sizeof(struct inet_ip) == sizeof(struct filter_ip), "the same bytes");
+
+/* Kept small: there may be thousands. */
+struct holder {
+	char *name;
+	unsigned slot;
+	uint64_t cgroup_id;
+	uint32_t loopback; /* its number */
+	bool leaving;
+	size_t count;
+	struct inet_ip addresses[];
+};
+
+struct netctl_host {
+	int cgroup; /* borrowed; -1: none */
+	unsigned level;
+	bool loaded, attached;
+	struct filter filter;
+	struct holder **holders;
+	size_t count, room;
+};
+
+/* --- who has what --- */
+
+static struct holder *holder_of(const struct netctl_host *h, unsigned slot)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->holders[i]->slot == slot)
+			return h->holders[i];
+	return NULL;
+}
+
+static void holder_free(struct holder *x)
+{
+	if (x)
+		free(x->name);
+	free(x);
+}
+
+static void holder_drop(struct netctl_host *h, const struct holder *x)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->holders[i] != x)
+			continue;
+		holder_free(h->holders[i]);
+		h->holders[i] = h->holders[--h->count];
+		return;
+	}
+}
+
+static bool grow(struct netctl_host *h)
+{
+	size_t room = h->room ? 2 * h->room : 16;
+	struct holder **list = reallocarray(h->holders, room, sizeof(*list));
+
+	if (!list)
+		return false;
+	h->holders = list;
+	h->room = room;
+	return true;
+}
+
+static struct holder *holder_add(struct netctl_host *h, const struct netctl_plan *p,
+				 const struct netctl_context *c)
+{
+	struct holder *x = calloc(1, sizeof(*x) + p->address_count * sizeof(x->addresses[0]));
+
+	if (x)
+		x->name = strdup(c->name);
+	if (!x || !x->name || (h->count == h->room && !grow(h))) {
+		holder_free(x);
+		return NULL;
+	}
+	x->slot = c->slot;
+	x->cgroup_id = c->cgroup_id;
+	x->count = p->address_count;
+	for (size_t i = 0; i < x->count; i++)
+		x->addresses[i] = p->addresses[i].ip;
+	h->holders[h->count++] = x;
+	return x;
+}
+
+static const struct holder *who_has(const struct netctl_host *h, const struct inet_ip *ip)
+{
+	for (size_t i = 0; i < h->count; i++)
+		for (size_t a = 0; !h->holders[i]->leaving && a < h->holders[i]->count; a++)
+			if (inet_equal(&h->holders[i]->addresses[a], ip))
+				return h->holders[i];
+	return NULL;
+}
+
+/* The cgroup's number, which no other living cgroup has, whoever made it, gives a loopback that
+ * nobody else has; should two of ours meet after all, the next is taken. */
+static uint32_t loopback_number(const struct netctl_host *h, uint64_t cgroup_id)
+{
+	uint32_t n = (uint32_t) (cgroup_id % LOOPBACK_COUNT);
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->holders[i]->loopback != n)
+			continue;
+		n = (n + 1) % LOOPBACK_COUNT;
+		i = (size_t) -1; /* from the first again */
+	}
+	return n;
+}
+
+/* --- rules --- */
+
+static struct filter_ip to_filter(const struct inet_ip *ip)
+{
+	struct filter_ip f;
+
+	memcpy(&f, ip, sizeof(f));
+	return f;
+}
+
+static struct inet_ip from_filter(const struct filter_ip *f)
+{
+	struct inet_ip ip;
+
+	memcpy(&ip, f, sizeof(ip));
+	return ip;
+}
+
+static void fill_addresses(const struct netctl_plan *p, struct filter_rules *r)
+{
+	r->count = r->first4 = r->first6 = (uint32_t) p->address_count;
+	for (uint32_t i = r->count; i-- > 0;) {
+		r->addresses[i] = to_filter(&p->addresses[i].ip);
+		*(inet_is_v4(&p->addresses[i].ip) ? &r->first4 : &r->first6) = i;
+	}
+}
+
+static void fill_loopback(uint32_t number, struct filter_rules *r)
+{
+	uint32_t host = LOOPBACK_FIRST + number;
+
+	r->loopback4.w[2] = htonl(0xffff);
+	r->loopback4.w[3] = htonl(127u << 24 | host);
+	if (r->first6 == r->count) /* without IPv6 it has none of that either */
+		return;
+	r->loopback6.w[0] = htonl(FILTER_LOOPBACK6_0);
+	r->loopback6.w[1] = htonl(FILTER_LOOPBACK6_1);
+	r->loopback6.w[3] = htonl(host);
+}
+
+static void fill_rules(const struct netctl_plan *p, const struct holder *x, struct filter_rules *r)
+{
+	*r = (struct filter_rules){ .flags = (p->connect_any ? FILTER_CONNECT_ANY : 0) |
+					     (p->multicast ? FILTER_MULTICAST : 0) |
+					     (p->ping ? FILTER_PING : 0),
+				    .slot = x->slot };
+	fill_addresses(p, r);
+	fill_loopback(x->loopback, r);
+	r->listen_count = (uint32_t) p->listen_count;
+	for (size_t i = 0; i < p->listen_count; i++)
+		r->listen[i] = (struct filter_listen){ .port = p->listen[i].port,
+						       .protocol = p->listen[i].protocol };
+	r->peer_count = (uint32_t) p->peer_count;
+	for (size_t i = 0; i < p->peer_count; i++)
+		r->peers[i] = (struct filter_peer){ .ip = to_filter(&p->peers[i].ip),
+						    .mask = to_filter(&p->peers[i].mask),
+						    .port = p->peers[i].port };
+}
+
+/* --- addresses of the host that are ours --- */
+
+static unsigned prefix_of(const struct netctl_plan *p, uint32_t i)
+{
+	return p->addresses[i].prefix;
+}
+
+/* What one context added to one interface, as long as it holds it. */
+static int add_address(struct netctl_host *h, const struct holder *x, const struct netctl_plan *p,
+		       uint32_t i, struct filter_rules *r)
+{
+	int index = link_index(p->addresses[i].interface), result;
+
+	if (index < 0)
+		return index;
+	r->added |= 1u << i; /* first the note, then the deed */
+	r->interfaces[i] = (uint32_t) index | prefix_of(p, i) << 24;
+	result = filter_set(&h->filter, x->cgroup_id, r);
+	if (result == 0)
+		result = link_add(index, &p->addresses[i].ip, prefix_of(p, i));
+	if (result < 0)
+		r->added &= ~(1u << i);
+	return result;
+}
+
+/* What a context that is dying had added for it is there still, and is the next one's from now on.
+ * Its own note goes first: at worst an address is left behind, never taken from who needs it. */
+static void inherit(struct netctl_host *h, uint32_t i, struct filter_rules *r)
+{
+	struct filter_rules old;
+
+	for (size_t x = 0; x < h->count; x++) {
+		if (!h->holders[x]->leaving ||
+		    filter_get(&h->filter, h->holders[x]->cgroup_id, &old) < 0)
+			continue;
+		for (uint32_t a = 0; a < old.count && a < FILTER_ADDRESSES_MAX; a++) {
+			if (!(old.added >> a & 1) || memcmp(&old.addresses[a], &r->addresses[i],
+							    sizeof(r->addresses[i])) != 0)
+				continue;
+			old.added &= ~(1u << a);
+			if (filter_set(&h->filter, h->holders[x]->cgroup_id, &old) == 0) {
+				r->added |= 1u << i;
+				r->interfaces[i] = old.interfaces[a];
+			}
+		}
+	}
+}
+
+static int want_address(struct netctl_host *h, const struct holder *x, const struct netctl_plan *p,
+			uint32_t i, struct filter_rules *r, struct err *e)
+{
+	const struct inet_address *a = &p->addresses[i];
+	char text[INET_TEXT_MAX];
+	int result;
+
+	if (link_has(&a->ip)) {
+		inherit(h, i, r);
+		return 0;
+	}
+	inet_print(&a->ip, text);
+	if (!a->interface[0])
+		return err_set(
+			e, -EADDRNOTAVAIL,
+			"network.address: %s is not an address of this host; allowed: one of "
+			"its own, or %s/PREFIX@INTERFACE to have it added",
+			text, text);
+	result = add_address(h, x, p, i, r);
+	return result < 0 && result != -EEXIST
+		       ? err_set_errno(e, result, "network.address: adding %s/%u to %s", text,
+				       a->prefix, a->interface)
+		       : 0;
+}
+
+static int want_loopback6(struct netctl_host *h, const struct holder *x, struct filter_rules *r,
+			  struct err *e)
+{
+	struct inet_ip ip = from_filter(&r->loopback6);
+	int result;
+
+	if (r->first6 == r->count)
+		return 0;
+	r->loopback6_added = 1;
+	result = filter_set(&h->filter, x->cgroup_id, r);
+	if (result == 0)
+		result = link_add(LO_INDEX, &ip, 128);
+	return result < 0 && result != -EEXIST
+		       ? err_set_errno(e, result, "network.address: making a loopback of its own")
+		       : 0;
+}
+
+/* With the first address of a network the kernel takes those that were added after it: who still
+ * holds one of them gets it back. */
+static void restore_others(struct netctl_host *h, uint32_t interface)
+{
+	struct filter_rules r;
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (filter_get(&h->filter, h->holders[i]->cgroup_id, &r) < 0)
+			continue;
+		for (uint32_t a = 0; a < r.count; a++) {
+			struct inet_ip ip = from_filter(&r.addresses[a]);
+
+			if ((r.added >> a & 1) && (r.interfaces[a] & 0xffffff) == interface &&
+			    inet_is_v4(&ip))
+				(void) link_add((int) interface, &ip, r.interfaces[a] >> 24);
+		}
+	}
+}
+
+static void take_away(struct netctl_host *h, const struct filter_rules *r)
+{
+	for (uint32_t i = 0; i < r->count && i < FILTER_ADDRESSES_MAX; i++) {
+		struct inet_ip ip = from_filter(&r->addresses[i]);
+		uint32_t interface = r->interfaces[i] & 0xffffff;
+
+		if (!(r->added >> i & 1))
+			continue;
+		if (link_remove((int) interface, &ip, r->interfaces[i] >> 24) < 0)
+			log_debug("an address of interface %u was gone already", interface);
+		else if (inet_is_v4(&ip))
+			restore_others(h, interface);
+	}
+	if (r->loopback6_added) {
+		struct inet_ip ip = from_filter(&r->loopback6);
+
+		(void) link_remove(LO_INDEX, &ip, 128);
+	}
+}
+
+/* --- a context comes and goes --- */
+
+static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p, struct err *e)
+{
+	char text[INET_TEXT_MAX];
+
+	for (size_t i = 0; i < p->address_count; i++) {
+		const struct holder *x = who_has(h, &p->addresses[i].ip);
+
+		if (x)
+			return err_set(e, -EADDRINUSE, "network.address: %s is held by %s",
+				       inet_print(&p->addresses[i].ip, text), x->name);
+	}
+	return 0;
+}
+
+static int make_ready(struct netctl_host *h, struct err *e)
+{
+	int r = 0;
+
+	if (h->cgroup < 0)
+		return err_set(e, -EOPNOTSUPP, "network.mode: shared needs cgroup2 to be mounted");
+	if (!h->loaded) {
+		r = filter_load(&h->filter, h->cgroup, h->level, e);
+		h->loaded = r == 0;
+	}
+	if (r == 0 && !h->attached) {
+		r = filter_attach(&h->filter, e);
+		h->attached = r == 0;
+	}
+	return r;
+}
+
+void netctl_warm(struct netctl_host *h)
+{
+	struct err e = { 0 };
+
+	if (!h->attached && make_ready(h, &e) < 0)
+		log_debug("%s", e.text); /* the start that needs it says so */
+}
+
+void netctl_leaving(struct netctl_host *h, unsigned slot)
+{
+	struct holder *x = holder_of(h, slot);
+
+	if (x)
+		x->leaving = true;
+}
+
+void netctl_gone(struct netctl_host *h, unsigned slot)
+{
+	struct holder *x = h ? holder_of(h, slot) : NULL;
+	struct filter_rules r;
+	uint64_t id;
+
+	if (!x)
+		return;
+	id = x->cgroup_id;
+	holder_drop(h, x);
+	if (filter_get(&h->filter, id, &r) == 0) {
+		take_away(h, &r);
+		filter_remove(&h->filter, id);
+	}
+}
+
+static int join(struct netctl_host *h, const struct netctl_plan *p, const struct netctl_context *c,
+		struct err *e)
+{
+	struct filter_rules rules;
+	struct holder *x;
+	int r = make_ready(h, e);
+
+	if (r == 0)
+		r = refuse_taken(h, p, e);
+	if (r < 0)
+		return r;
+	x = holder_add(h, p, c);
+	if (!x)
+		return err_set(e, -ENOMEM, "network: out of memory");
+	x->loopback = UINT32_MAX; /* not in the way of itself */
+	x->loopback = loopback_number(h, c->cgroup_id);
+	fill_rules(p, x, &rules);
+	for (uint32_t i = 0; r == 0 && i < p->address_count; i++)
+		r = want_address(h, x, p, i, &rules, e);
+	if (r == 0)
+		r = want_loopback6(h, x, &rules, e);
+	if (r == 0) {
+		r = filter_set(&h->filter, c->cgroup_id, &rules);
+		if (r < 0)
+			(void) err_set_errno(e, r, "network: noting the rules");
+	}
+	if (r < 0) {
+		(void) filter_set(&h->filter, c->cgroup_id,
+				  &rules); /* what was added is known now */
+		netctl_gone(h, c->slot);
+	}
+	return r;
+}
+
+/* --- the step --- */
+
+struct join_step {
+	struct netctl_plan plan;
+	struct netctl_context context;
+	struct netctl_host *host;
+};
+
+static int run_join(void *arg, struct err *e)
+{
+	struct join_step *s = arg;
+
+	return join(s->host, &s->plan, &s->context, e);
+}
+
+static void undo_join(void *arg)
+{
+	struct join_step *s = arg;
+
+	netctl_gone(s->host, s->context.slot);
+}
+
+int netctl_steps(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
+		 struct step_list *steps, struct err *e)
+{
+	struct join_step *s;
+	int r;
+
+	if (p->mode != SPEC_NETWORK_SHARED)
+		return 0;
+	s = arena_alloc(steps->arena, sizeof(*s));
+	if (!s)
+		return err_set(e, -ENOMEM, "network: out of memory");
+	*s = (struct join_step){ .plan = *p, .context = *c, .host = h };
+	r = steps_add(steps, (struct step){ .name = "network-join",
+					    .phase = STEP_PARENT,
+					    .run = run_join,
+					    .undo = undo_join,
+					    .arg = s });
+	return r < 0 ? err_set_errno(e, r, "network: adding a step") : 0;
+}
+
+/* --- the host --- */
+
+int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret, struct err *e)
+{
+	struct netctl_host *h = calloc(1, sizeof(*h));
+	int r = 0;
+
+	if (!h)
+		return err_set(e, -ENOMEM, "network: out of memory");
+	h->cgroup = cgroup;
+	h->level = level;
+	if (cgroup >= 0 && filter_is_attached(cgroup)) {
+		r = filter_load(&h->filter, cgroup, level, e);
+		h->loaded = r == 0;
+	}
+	if (r < 0) {
+		netctl_host_free(h);
+		return r;
+	}
+	*ret = h;
+	return 0;
+}
+
+void netctl_host_free(struct netctl_host *h)
+{
+	if (!h)
+		return;
+	while (h->count)
+		holder_drop(h, h->holders[0]);
+	free(h->holders);
+	if (h->loaded)
+		filter_done(&h->filter);
+	free(h);
+}
+
+int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
+		 struct err *e)
+{
+	struct filter_rules rules;
+	struct holder *x;
+
+	if (p->mode != SPEC_NETWORK_SHARED)
+		return 0;
+	if (!h->loaded || filter_get(&h->filter, c->cgroup_id, &rules) < 0)
+		return join(h, p, c, e); /* the earlier map was of another shape */
+	x = holder_add(h, p, c);
+	if (!x)
+		return err_set(e, -ENOMEM, "network: out of memory");
+	x->loopback = (ntohl(rules.loopback4.w[3]) & 0xffffff) - LOOPBACK_FIRST;
+	return 0;
+}
+
+static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->holders[i]->cgroup_id == cgroup_id)
+			return true;
+	return false;
+}
+
+/* Entries of contexts that ended while there was no daemon. */
+static void sweep(struct netctl_host *h)
+{
+	uint64_t id, next;
+	struct filter_rules r;
+	int more = filter_next(&h->filter, NULL, &id);
+
+	while (more == 0) {
+		more = filter_next(&h->filter, &id, &next);
+		if (!is_held(h, id) && filter_get(&h->filter, id, &r) == 0) {
+			take_away(h, &r);
+			filter_remove(&h->filter, id);
+		}
+		id = next;
+	}
+}
+
+int netctl_settle(struct netctl_host *h, struct err *e)
+{
+	int r;
+
+	if (!h->loaded)
+		return 0;
+	sweep(h);
+	r = filter_attach(&h->filter, e);
+	h->attached = r == 0;
+	return r;
+}
+
+bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret)
+{
+	const struct holder *x = h ? holder_of(h, slot) : NULL;
+	struct filter_rules r;
+
+	if (!x || filter_get(&h->filter, x->cgroup_id, &r) < 0)
+		return false;
+	*ret = (struct netctl_where){ .loopback4 = from_filter(&r.loopback4),
+				      .loopback6 = from_filter(&r.loopback6) };
+	if (r.first4 < r.count)
+		ret->first4 = from_filter(&r.addresses[r.first4]);
+	if (r.first6 < r.count)
+		ret->first6 = from_filter(&r.addresses[r.first6]);
+	return true;
+}
+
+bool netctl_hooks(struct buf *present, struct buf *missing)
+{
+	struct filter_hook hooks[FILTER_HOOKS_MAX];
+	unsigned n = filter_hooks(hooks);
+	bool all = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct buf *to = hooks[i].present ? present : missing;
+
+		all = all && hooks[i].present;
+		if (to)
+			buf_printf(to, "%s%s", to->len ? " " : "", hooks[i].name);
+	}
+	return all;
+}

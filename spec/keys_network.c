@@ -1,0 +1,79 @@
+/* The keys of [network]: who a context is on the network, and whom it may talk to. */
+#include "spec/choices.h"
+#include "spec/row.h"
+#include "spec/shorthand.h"
+#include "spec/values.h"
+
+static const struct row network[] = {
+	{
+		.section = "network",
+		.name = "mode",
+		WORD(network.mode, enum spec_network, choice_network),
+		.fallback = "none",
+		.allowed = "none, private, host, shared",
+		.help = "The network seen: none or private (a stack of its own that has loopback "
+			"only); the host's, unconfined (ports below 1024 of the host's then need "
+			"`ids = none`); or the host's, of which the context can use its own "
+			"addresses and a loopback of its own (shared, see NETWORK).",
+	},
+	{
+		.section = "network",
+		.name = "address",
+		WORDS(network.addresses),
+		.check = value_check_address,
+		.fallback = "",
+		.allowed = "ADDRESS or ADDRESS/PREFIX of this host, or ADDRESS/PREFIX@INTERFACE, "
+			   "at most 16",
+		.help = "The addresses of a context with mode = shared, IPv4 and IPv6, which needs "
+			"at least one; several may stand on one line. No two contexts can have the "
+			"same. With an interface, an address that the host lacks is added to it "
+			"while the context runs. The first of each family is what a wildcard "
+			"stands for.",
+	},
+	{
+		.section = "network",
+		.name = "listen",
+		WORDS(network.listen),
+		.check = value_check_port,
+		.fallback = "",
+		.allowed = "tcp:PORT or udp:PORT, at most 32",
+		.help = "Ports below 1024 that a context with mode = shared may bind to on its "
+			"addresses, whoever runs its programs. Others need no leave.",
+	},
+	{
+		.section = "network",
+		.name = "connect",
+		WORDS(network.connect),
+		.check = value_check_peer,
+		.fallback = "",
+		.allowed =
+			"any, none, or networks such as 10.0.0.0/8 10.1.2.3:5432 [fd00::/8]:443, "
+			"at most 32",
+		.help = "Where a context with mode = shared may connect and send datagrams to, "
+			"besides itself; empty is any. Connections made to it are not affected.",
+	},
+	{
+		.section = "network",
+		.name = "allow",
+		WORDS(network.allow),
+		.check = value_check_allow,
+		.fallback = "",
+		.allowed = "multicast, ping",
+		.help = "What a context with mode = shared is refused unless it stands here: to "
+			"join groups and send to them or to all (multicast), ICMP echo sockets "
+			"(ping), which must be bound to an own address as by ping -I, as far as "
+			"the "
+			"host's net.ipv4.ping_group_range has its users.",
+	},
+	{
+		.section = "network",
+		.name = "dns",
+		WORDS(network.dns),
+		.check = value_check_ip,
+		.fallback = "",
+		.allowed = "addresses",
+		.help = "The name servers in /etc/resolv.conf of a context with mode = shared. "
+			"Empty: the host's file.",
+	},
+};
+const struct row_section keys_network = { network, ARRAY_SIZE(network) };

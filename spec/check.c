@@ -358,14 +358,70 @@ static void check_io(struct checker *c)
 	}
 }
 
+/* --- [network] --- */
+
+static void check_twice(struct checker *c, const char *key, const struct strv *v)
+{
+	char echo[TEXT_ECHO_MAX];
+
+	for (size_t i = 1; i < v->count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (str_equal(v->items[i], v->items[j]))
+				complain(c, "network", key, i, "\"%s\" is given twice",
+					 text_echo(v->items[i], echo));
+		}
+	}
+}
+
+static void check_connect(struct checker *c)
+{
+	const struct strv *v = &c->s->network.connect;
+
+	for (size_t i = 0; v->count > 1 && i < v->count; i++) {
+		if (str_equal(v->items[i], "any") || str_equal(v->items[i], "none"))
+			complain(c, "network", "connect", i,
+				 "\"%s\" stands alone; allowed: any, none, or networks",
+				 v->items[i]);
+	}
+}
+
+static void check_network(struct checker *c)
+{
+	const struct spec *s = c->s;
+	const struct {
+		const char *key;
+		const struct strv *v;
+		size_t max;
+	} lists[] = {
+		{ "address", &s->network.addresses, 16 },
+		{ "listen", &s->network.listen, 32 },
+		{ "connect", &s->network.connect, 32 },
+		{ "allow", &s->network.allow, 2 },
+		{ "dns", &s->network.dns, 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		check_twice(c, lists[i].key, lists[i].v);
+		if (lists[i].v->count > lists[i].max)
+			complain(c, "network", lists[i].key, lists[i].max,
+				 "more than %zu; allowed: at most %zu", lists[i].max, lists[i].max);
+		if (lists[i].v->count && s->network.mode != SPEC_NETWORK_SHARED)
+			complain(c, "network", lists[i].key, 0,
+				 "has no meaning without mode = shared");
+	}
+	if (s->network.mode == SPEC_NETWORK_SHARED && s->network.addresses.count == 0)
+		complain(c, "network", "address", 0,
+			 "is missing; mode = shared needs at least one");
+	check_connect(c);
+}
+
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
-		check_command,	   check_environment, check_owners,  check_grants,
-		check_order,	   check_root,	      check_places,  check_targets,
-		check_hidden,	   check_devices,     check_rlimits, check_cpu,
-		check_cpu_reserve, check_memory,      check_io,	     check_network,
-		check_hooks,
+		check_command, check_environment, check_owners,	     check_grants, check_order,
+		check_root,    check_places,	  check_targets,     check_hidden, check_devices,
+		check_rlimits, check_cpu,	  check_cpu_reserve, check_memory, check_io,
+		check_network, check_hooks,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };
 

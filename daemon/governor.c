@@ -7,7 +7,9 @@
  * Every reserve is in the kernel's hands before its context runs, and stays there; so what is done
  * late here, or not at all because the daemon was killed, costs precision among shares only. What
  * does not hurry (a context has ended) is gathered for one round of the timer. */
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/budget.h"
 #include "sched/engine.h"
@@ -50,6 +53,18 @@ struct attributes { /* sched_attr of sched_setattr(2), its first version */
 };
 #define RESET_ON_FORK 1
 
+/* Where the kernel groups what runs by sessions, being nice counts within one only: sched(7), "The
+ * autogroup feature". A session that others belong to as well is not ours to raise. */
+static void raise_session(bool on)
+{
+	char text[8];
+
+	if (getsid(0) != getpid())
+		return;
+	(void) snprintf(text, sizeof(text), "%d", on ? NICE : 0);
+	(void) !file_write_at(AT_FDCWD, "/proc/self/autogroup", text);
+}
+
 /* Beside contexts with great weights it would come late. What it starts is as nice as before. */
 static void hurry(struct governor *g, bool on)
 {
@@ -65,6 +80,7 @@ static void hurry(struct governor *g, bool on)
 		log_debug("the governor stays as nice as it is: %s", strerror(errno));
 		return;
 	}
+	raise_session(on);
 	g->hurries = on;
 }
 

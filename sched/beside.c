@@ -20,7 +20,7 @@
 #define HOST_GROUPS 2 /* v2: what systemd has at the top beside us: system and user */
 #define HOST_TIMES 256 /* as heavy as the host may look, against one busy process a CPU */
 #define FORGET 64 /* looks, in which what the host once weighed is forgotten by half or so */
-#define STEP_UP 2 /* it moves by at most these factors in one look */
+#define STEP_UP 16 /* it moves by at most these factors in one look */
 #define STEP_DOWN 8
 #define NOTICED 8 /* it is written when it differs by one part of so many */
 #define CHECKED 4 /* times it would not be written, until it is made sure that it is still so */
@@ -155,6 +155,29 @@ bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *
 	return !first;
 }
 
+/* What it is entitled to, unless the weight in force leaves it less: with the greatest one a hungry
+ * host looks like one that wants little. */
+uint64_t beside_given(const struct engine *g)
+{
+	uint64_t entitled = g->self_demand.rate != 0 ? g->self_entitled : g->self_due;
+	uint64_t host = g->beside.host_weight, left;
+
+	if (host < least_host(g))
+		host = least_host(g);
+	left = (uint64_t) ((__uint128_t) g->capacity * host / (host + g->beside.top));
+	if (left < g->self.reserve)
+		left = g->self.reserve;
+	return left < entitled ? left : entitled;
+}
+
+/* Under the quota the host has its reserve whatever it weighs. */
+static bool is_left_by_quota(const struct engine *g, uint64_t host_used)
+{
+	const struct top t = top_here(g);
+
+	return g->beside.top > t.most && host_used <= g->self.reserve + g->self.reserve / 4;
+}
+
 /* What the host seems to weigh: only where all CPUs were in use do times tell weights. */
 static uint64_t seen_weight(const struct engine *g, uint64_t host_used, uint64_t ward_used)
 {
@@ -164,7 +187,7 @@ static uint64_t seen_weight(const struct engine *g, uint64_t host_used, uint64_t
 		before = least;
 	if (!g->self_demand.hungry || host_used + ward_used < g->capacity - g->capacity / 8)
 		return before - (before - least) / FORGET; /* it may come back when nobody looks */
-	if (ward_used == 0)
+	if (ward_used == 0 || is_left_by_quota(g, host_used))
 		return before;
 	seen = (uint64_t) ((__uint128_t) host_used * g->beside.top / ward_used);
 	if (seen > STEP_UP * before)

@@ -121,6 +121,8 @@ void beside_reset(struct engine *g);
  * @ward_ns that of all contexts so far. @return whether it was looked at. */
 bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *ret_host,
 		 uint64_t *ret_ward, uint64_t *ret_dt_us);
+/** What the host's own processes could have used since the last look. */
+uint64_t beside_given(const struct engine *g);
 /** Corrects by what both used, where both are hungry. */
 void beside_correct(struct engine *g, uint64_t contexts, uint64_t host_used, uint64_t ward_used);
 

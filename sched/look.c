@@ -156,8 +156,7 @@ static bool look_at_host(struct engine *g, uint64_t now_us, uint64_t ward_ns, ui
 
 	if (!beside_look(g, now_us, ward_ns, ret_used, ret_ward, &dt))
 		return false;
-	g->self_want = demand_look(&g->self_demand, *ret_used,
-				   g->self_demand.rate != 0 ? g->self_entitled : g->self_due, dt);
+	g->self_want = demand_look(&g->self_demand, *ret_used, beside_given(g), dt);
 	g->self_rate = g->self_rate == 0 ? *ret_used : (3 * g->self_rate + *ret_used) / 4;
 	return true;
 }

@@ -138,9 +138,10 @@ as_old_kernel() {
 
 daemon_answers() { [ -S "$SOCK" ] && api -f -o /dev/null http://w/v1/version; }
 daemon_settled() { gone "$DAEMON" || daemon_answers; }
-# launch_daemon [OPTIONS]: starts wardd over the present directories and waits until it answers
+# launch_daemon [OPTIONS]: starts wardd over the present directories, in a session of its own as a
+# service has one, and waits until it answers
 launch_daemon() {
-	"$WARDD" --config-dir "$WARD_DIR/config" --state-dir "$WARD_DIR/state" \
+	setsid "$WARDD" --config-dir "$WARD_DIR/config" --state-dir "$WARD_DIR/state" \
 		--run-dir "$WARD_DIR/run" "$@" </dev/null >>"$WARD_DIR/log" 2>&1 &
 	DAEMON=$!
 	retry_until 20 daemon_settled

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 seconds=${BENCH_SECONDS:-10}
 many=${BENCH_CONTEXTS:-1000}
+mix=${BENCH_MIX_SECONDS:-600}
 CPUS=$(nproc)
 USE=$ROOT/tests/lib/cpu_use.py
 CPU=/sys/fs/cgroup/cpu UNIFIED=/sys/fs/cgroup/unified
@@ -49,7 +50,7 @@ weigh() { # DIRECTORY WEIGHT
 	if [ -e "$1/cpu.shares" ]; then echo "$2" >"$1/cpu.shares"; else echo "$2" >"$1/cpu.weight"; fi
 }
 hand_begin() {
-	HAND=ward-bench.$$ GROUPS_BY_HAND=()
+	HAND=ward-bench.$$ GROUPS_BY_HAND=() NAMES_BY_HAND=() HOGS=''
 	own_cgroups "$UNIFIED/$HAND"
 	[ "$CPU" = "$UNIFIED" ] || own_cgroups "$CPU/$HAND"
 	[ "$CPU" != "$UNIFIED" ] || echo +cpu >"$UNIFIED/$HAND/cgroup.subtree_control"
@@ -59,13 +60,14 @@ hand_begin() {
 hand_group() {
 	mkdir "$UNIFIED/$HAND/$1"
 	[ "$CPU" = "$UNIFIED" ] || mkdir "$CPU/$HAND/$1"
+	NAMES_BY_HAND+=("$1")
 	GROUPS_BY_HAND+=("$(group "$UNIFIED/$HAND/$1" "$2" "$3")")
 }
 hand_end() {
 	local name dir
 	echo 1 >"$UNIFIED/$HAND/cgroup.kill"
 	wait $HOGS 2>/dev/null
-	for name in a b c d; do
+	for name in "${NAMES_BY_HAND[@]}"; do
 		for dir in "$UNIFIED/$HAND/$name" /sys/fs/cgroup/*/"$HAND/$name"; do
 			[ ! -d "$dir" ] || retry_until 5 rmdir "$dir"
 		done
@@ -74,14 +76,18 @@ hand_end() {
 		[ ! -d "$dir" ] || retry_until 5 rmdir "$dir"
 	done
 }
-plain_hog() { # NAME RESERVE SHARE
-	hand_group "$@"
-	weigh "$CPU/$HAND/$1" "$(by_hand "$2" "$3")"
+# in_plain NAME WEIGHT COMMAND...: in a cgroup that hand_group() made
+in_plain() {
+	weigh "$CPU/$HAND/$1" "$2"
 	(
 		echo $BASHPID >"$CPU/$HAND/$1/cgroup.procs"
 		echo $BASHPID >"$UNIFIED/$HAND/$1/cgroup.procs"
-		exec timeout 300 sh -c "$BUSY"
-	) &
+		exec "${@:3}"
+	)
+}
+plain_hog() { # NAME RESERVE SHARE [WEIGHT]
+	hand_group "$1" "$2" "$3"
+	in_plain "$1" "${4:-$(by_hand "$2" "$3")}" timeout 300 sh -c "$BUSY" &
 	HOGS="$HOGS $!"
 }
 runc_hog() { # NAME RESERVE SHARE
@@ -101,7 +107,7 @@ runc_hog() { # NAME RESERVE SHARE
 }
 is_busy() { [ "$(wc -l <"$UNIFIED/$HAND/$1/cgroup.procs")" -ge 5 ]; }
 by_hand_mixes() { # HOG: the function that starts one
-	local row name reserve share HOGS=''
+	local row name reserve share
 	hand_begin
 	for row in "${MIX[@]}"; do
 		read -r name reserve share <<<"$row"
@@ -125,8 +131,21 @@ for _ in range(1500):
 late.sort()
 print(round(late[len(late) // 2]), round(late[len(late) * 99 // 100]))'
 late() { ctl exec "$1" -- python3 -c "$LATE" </dev/null; }
-wake_ups() {
+weight_of() { cat "$CPU/ward/$INSTANCE/$(slot_of "$1")/cpu."{shares,weight} 2>/dev/null; }
+# What the kernel makes of such weights, with nothing else of ours.
+plain_wake_ups() { # WEIGHT_OF_THE_SLEEPER WEIGHT_OF_OTHERS
 	local p50 p99 i
+	hand_begin
+	for ((i = 0; i < 20; i++)); do plain_hog "noise$i" 0 10 "$2"; done
+	hand_group still 25 10
+	sleep 1
+	read -r p50 p99 < <(in_plain still "$1" python3 -c "$LATE")
+	figure "  in plain cgroups of the same weights (p50)" "$p50" ''
+	figure "  p99" "$p99" ''
+	hand_end
+}
+wake_ups() {
+	local p50 p99 busy i weights
 	begin still 25 10 sleep 1000
 	read -r p50 p99 < <(late still)
 	figure "a reserved one wakes up on an idle host, us (p50)" "$p50" ''
@@ -136,8 +155,41 @@ wake_ups() {
 	read -r p50 busy < <(late still)
 	figure "the same beside 20 others that are busy, us (p50)" "$p50" ''
 	figure "  p99" "$busy" "$((2 * p99))"
+	weights="$(weight_of still) $(weight_of noise0)"
 	for ((i = 0; i < 20; i++)); do ctl kill "noise$i" >/dev/null; done
 	ctl kill still >/dev/null
+	plain_wake_ups $weights
+}
+
+# --- ten minutes of what machines do: whether anybody had less than min(demand, reserve) ---
+
+STORM='storm() { while :; do /bin/true; done; }; storm & storm & storm & storm'
+COMPILE='cd /tmp && printf "#include <%s>\n" stdio.h stdlib.h string.h math.h >x.c
+	compile() { while :; do cc -O2 -c -o /dev/null x.c; done; }; compile & compile & compile & compile'
+# shortage NAME FILE WHO: the file has a line "NAME LEAST SECONDS"
+shortage() {
+	local least short
+	read -r least short < <(sed -n "s/^$1 //p" "$2")
+	figure "  $3: the least of min(demand, reserve), % (negative: more is better)" "-$least" -99.5
+	figure "  seconds in which it had less than that" "$short" 0
+}
+mixed() {
+	local of length=$((mix + 100))
+	begin hog 25 10 timeout "$length" sh -c "$BUSY"
+	begin compile 25 10 timeout "$length" sh -c "$COMPILE"
+	begin storm 0 10 timeout "$length" sh -c "$STORM"
+	begin web 20 10 sleep 1000
+	sleep 1
+	ctl exec web -- python3 - web "$mix" 100 1 <"$ROOT/tests/lib/cpu_mix.py" >"$WARD_DIR/web" &
+	of=$!
+	python3 "$ROOT/tests/lib/cpu_mix.py" watch "$mix" \
+		"$(cgroup_of hog)=$(awk -v n="$CPUS" 'BEGIN { print n / 4 }')" \
+		"$(cgroup_of compile)=$(awk -v n="$CPUS" 'BEGIN { print n / 4 }')" >"$WARD_DIR/mix"
+	wait "$of"
+	shortage "$(slot_of hog)" "$WARD_DIR/mix" "a hog, 25 % reserved"
+	shortage "$(slot_of compile)" "$WARD_DIR/mix" "a compile, 25 %"
+	shortage web "$WARD_DIR/web" "one that mostly sleeps and works 1 ms in 10, 20 %"
+	ctl kill hog compile storm web >/dev/null
 }
 
 # --- what it costs ---
@@ -166,6 +218,8 @@ cost_of() { # CONTEXTS AIM
 echo "budgets: $CPUS CPUs, four busy threads a context; 25 % and 50 % reserved, shares 1:1:1:3"
 renice -n -15 -p $$ >/dev/null 2>&1
 wake_ups
+echo "a mix of a hog, a compile, a fork storm and one that mostly sleeps, for $mix s"
+mixed
 for row in "${MIX[@]}"; do
 	read -r name reserve share <<<"$row"
 	hog "$name" "$reserve" "$share"

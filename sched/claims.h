@@ -22,6 +22,8 @@ struct member {
 	uint64_t rate; /* from the look before to that */
 	struct demand demand;
 	int64_t owed_us; /* CPU time of its reserve that it wanted and did not get; below 0: had */
+	uint32_t discount; /* of its weight, in parts of EXCESS_NONE: excess.c */
+	unsigned excess; /* looks in a row in which it had far more than its own */
 	uint32_t written; /* its weight as the kernel has it; 0: not known */
 	struct account *account; /* deliver.c; owned; NULL: it never contended, nobody has asked */
 	uint64_t breached_us; /* when a breach was told of it; 0: never */
@@ -96,6 +98,14 @@ uint64_t claims_worth(const struct engine *g, const struct allot_claim *c);
 void engine_apply(struct engine *g, const uint64_t *amounts);
 /** What a member weighs while it sleeps. */
 uint64_t engine_weight_due(const struct engine *g, const struct member *m);
+
+/* --- excess.c --- */
+
+#define EXCESS_NONE 1024
+/** Who has more than weights say while others lack it; before anybody is entitled anew. */
+void excess_look(struct engine *g);
+/** A weight less the discount. */
+uint64_t excess_less(const struct member *m, uint64_t weight);
 
 /* --- deliver.c --- */
 

@@ -160,7 +160,7 @@ static struct member *insert(struct engine *g, unsigned slot)
 	if (g->count == g->room && !grow(g))
 		return NULL;
 	memmove(&g->members[at + 1], &g->members[at], (g->count - at) * sizeof(*g->members));
-	g->members[at] = (struct member){ .slot = slot };
+	g->members[at] = (struct member){ .slot = slot, .discount = EXCESS_NONE };
 	g->count++;
 	return &g->members[at];
 }
@@ -256,8 +256,12 @@ void engine_settle(struct engine *g)
 
 void engine_rest(struct engine *g)
 {
-	for (size_t i = 0; i < g->count; i++)
-		g->members[i].demand = (struct demand){};
+	for (size_t i = 0; i < g->count; i++) {
+		struct member *m = &g->members[i];
+
+		m->demand = (struct demand){};
+		m->discount = EXCESS_NONE;
+	}
 	g->self_demand = (struct demand){};
 	g->self_rate = 0;
 	g->measured = false;

@@ -234,6 +234,7 @@ static void apply(struct engine *g, size_t n)
 
 		if (g->weights[i] != m->due)
 			g->amounts[g->awake[i]] = g->weights[i];
+		g->amounts[g->awake[i]] = excess_less(m, g->amounts[g->awake[i]]);
 	}
 	engine_apply(g, g->amounts);
 }
@@ -243,6 +244,7 @@ static void correct(struct engine *g, uint64_t now_us, uint64_t ward_ns, size_t 
 	uint64_t host = 0, ward = 0;
 	bool looked = look_at_host(g, now_us, ward_ns, &host, &ward);
 
+	excess_look(g);
 	if (n == 0 || !entitle(g, n))
 		return;
 	if (looked)

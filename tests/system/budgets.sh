@@ -123,6 +123,18 @@ C=$(group c 0 30)
 holds "its weight follows" 1 3 3 1000 "$A" "$B" "$C" "$D"
 is "cpu.share is told as it was set" "$(api http://w/v1/contexts/c | jq -r '.. | objects | .share? // empty' | head -n 1)" "30"
 
+# --- who forks without end, which beats bare weights ---
+
+ini storm <<'EOF'
+[context]
+command = /usr/bin/timeout 300 /bin/sh -c 'storm() { while :; do /bin/true; done; }; storm & storm & storm & storm'
+stop = KILL
+EOF
+check "a fork storm starts" ctl start storm
+sleep 1
+keeps "it takes nothing that is reserved" 4 1000 "$A" "$B" "$C" "$D"
+check "it ends" ctl stop storm
+
 # --- no daemon ---
 
 # What all contexts weigh beside the host, and the quota that belongs to a great weight.

@@ -101,7 +101,7 @@ uint64_t engine_weight_due(const struct engine *g, const struct member *m);
 
 /* --- excess.c --- */
 
-#define EXCESS_NONE 1024
+#define EXCESS_NONE 65536
 /** Who has more than weights say while others lack it; before anybody is entitled anew. */
 void excess_look(struct engine *g);
 /** A weight less the discount. */

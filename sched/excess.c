@@ -1,12 +1,14 @@
 /* What the kernel gives beyond weights. Whoever forks without end gets several times its part: of
  * two groups of equal weight, one with four busy threads and one with four loops that run
  * /bin/true, the latter had 1.8 of 2 CPUs (Linux 6.18). So the weight of who has far more than it
- * is entitled to, while somebody who wants it has less, is discounted until it has what is its own;
- * the discount goes as it uses less, also while it sleeps. */
+ * is entitled to, while somebody who wants it has less, is discounted until it has what is its own.
+ * The discount goes slowly as it uses less, also while it sleeps: what a storm has does not follow
+ * its weight evenly, and were it quick it would have nothing and all in turns. */
 #include "sched/claims.h"
 
 #define NOTICED_PART 20 /* of the capacity: less is the grain of the scheduler and of a look */
 #define LOOKS 2 /* in a row, until it counts */
+#define FORGIVEN_PART 64 /* in a look: half of it within two or three seconds */
 #define LEAST (EXCESS_NONE / 256)
 
 static bool is_robbed(const struct engine *g, const struct member *m)
@@ -30,7 +32,7 @@ static void discount(struct member *m)
 
 static void forgive(struct member *m)
 {
-	m->discount += m->discount / 8 + 1;
+	m->discount += m->discount / FORGIVEN_PART + 1;
 	if (m->discount > EXCESS_NONE)
 		m->discount = EXCESS_NONE;
 }

@@ -94,12 +94,12 @@ static void test_the_discount_goes(void **state)
 	assert_in_range(weight(2), 1, 200000);
 	look(30, 30, 40); /* it has what is its own: that is not to change */
 	assert_in_range(weight(2), 1, 200000);
-	for (unsigned i = 0; i < 60; i++)
+	for (unsigned i = 0; i < 1000; i++)
 		look(30, 30, 20);
 	assert_int_equal(weight(2), 1000000);
 	for (unsigned i = 0; i < 5; i++)
 		look(10, 10, 80);
-	for (unsigned i = 0; i < 60; i++)
+	for (unsigned i = 0; i < 1000; i++)
 		look(30, 30, 0);
 	assert_int_equal(weight(2), 1000000);
 }

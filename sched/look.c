@@ -78,7 +78,7 @@ static uint64_t measure(struct engine *g, uint64_t dt_us)
 
 		if (usage_read(g->usage, m->slot, &ns) < 0 || ns < m->used_ns)
 			ns = m->used_ns;
-		m->rate = m->used_ns != 0 ? (ns - m->used_ns) * 1000 / dt_us : 0;
+		m->rate = m->used_ns != 0 && dt_us > 0 ? (ns - m->used_ns) * 1000 / dt_us : 0;
 		m->used_ns = ns;
 		sum += ns;
 	}

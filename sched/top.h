@@ -15,7 +15,7 @@ struct top {
 	uint32_t most; /* the greatest weight beside which one process has the host's reserve */
 	uint64_t rest_us; /* of TOP_PERIOD_US: what that reserve leaves; 0: nothing is reserved */
 };
-#define TOP_PERIOD_US 20000
+#define TOP_PERIOD_US 20000u
 
 /** @capacity of all CPUs, @reserve of the host's: amounts as in allot.h. */
 struct top top_of(const struct sched_host *h, uint64_t capacity, uint64_t reserve);

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "sched/claims.h"
 
-#define NOTICED 100 /* a weight is written when it differs by one part of so many */
+#define NOTICED 50 /* a weight is written when it differs by one part of so many */
 #define SHIFT_MAX 16
 
 /* --- the kernel's range --- */

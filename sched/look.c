@@ -19,6 +19,7 @@
 #define STALE_US 400000 /* a longer pause says nothing about now */
 #define REPAY_US 250000 /* in which what somebody missed is made up for */
 #define FLOOR_PART 2
+#define GRAIN_US 4000 /* as a tick of the scheduler, at 250 Hz */
 #define OWED_SOON_US 5000
 #define PRESSURE_EVERY 4 /* looks */
 #define LOOK_US 50000
@@ -106,9 +107,10 @@ static void owe(struct member *m, uint64_t dt_us)
 		m->owed_us = demand_owed(m->owed_us, right, m->rate, dt_us);
 }
 
+/* What is within the grain of a look moves no weight. */
 static uint64_t owed_to(const struct member *m)
 {
-	return m->owed_us > 0 ? (uint64_t) m->owed_us : 0;
+	return m->owed_us > GRAIN_US ? (uint64_t) m->owed_us - GRAIN_US : 0;
 }
 
 /* Who woke, or was hungry and has used far less than it could: it may have fallen asleep. */

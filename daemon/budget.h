@@ -3,7 +3,8 @@
  *   budget.c     what is promised to whom; whether one more promise can be kept
  *   ledger.c     the same without a daemon: sums and refusals
  *   host_file.c  wardd.ini: what the host keeps
- *   governor.c   keeps them: weights from what contexts are entitled to and really use */
+ *   governor.c   keeps them: weights from what contexts are entitled to and really use
+ *   pace.c       how urgently that runs */
 #pragma once
 
 #include "daemon/core.h"
@@ -42,6 +43,9 @@ void governor_changed(struct context *c);
 void governor_end(struct context *c);
 /** wardd.ini says something else than before. */
 void governor_host_changed(struct manager *m);
+/** The daemon's thread is about to wait for events; or has waited, and is about to handle one. */
+void governor_sleeps(struct manager *m);
+void governor_wakes(struct manager *m);
 /** What it was entitled to, wanted and got: engine_delivered(). */
 bool governor_delivered(const struct context *c, struct delivery_sum ret[static DELIVERY_WINDOWS]);
 /** Whether its weight is more than its share: then no file of the kernel shows that. */

@@ -7,20 +7,14 @@
  * Every reserve is in the kernel's hands before its context runs, and stays there; so what is done
  * late here, or not at all because the daemon was killed, costs precision among shares only. What
  * does not hurry (a context has ended) is gathered for one round of the timer. */
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "daemon/budget.h"
+#include "daemon/pace.h"
 #include "sched/engine.h"
 
 #define MILLI UINT64_C(1000)
@@ -29,7 +23,6 @@
 #define SLOW_US (500 * MILLI) /* where no alarm rings */
 #define SLACK_US (2 * MILLI)
 #define QUIET_LOOKS 4 /* until it sleeps */
-#define NICE (-15)
 
 enum governor_state { GOVERNOR_OFF, GOVERNOR_ASLEEP, GOVERNOR_AWAKE };
 
@@ -39,49 +32,40 @@ struct governor {
 	sd_event_source *rings, *timer;
 	enum governor_state state;
 	unsigned quiet;
-	bool deaf, hurries;
+	enum pace pace;
+	bool deaf;
+	bool calm; /* the kernel does not let it be more urgent */
 };
 
 /* --- the daemon's own place among what it governs --- */
 
-struct attributes { /* sched_attr of sched_setattr(2), its first version */
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-#define RESET_ON_FORK 1
-
-/* Where the kernel groups what runs by sessions, being nice counts within one only: sched(7), "The
- * autogroup feature". A session that others belong to as well is not ours to raise. */
-static void raise_session(bool on)
-{
-	char text[8];
-
-	if (getsid(0) != getpid())
-		return;
-	(void) snprintf(text, sizeof(text), "%d", on ? NICE : 0);
-	(void) !file_write_at(AT_FDCWD, "/proc/self/autogroup", text);
-}
-
-/* Beside contexts with great weights it would come late. What it starts is as nice as before. */
+/* Beside contexts with great weights it would come late. */
 static void hurry(struct governor *g, bool on)
 {
-	struct attributes a = { .size = sizeof(a),
-				.policy = SCHED_OTHER,
-				.flags = on ? RESET_ON_FORK : 0,
-				.nice = on ? NICE : 0 };
+	g->pace = pace_set(g->pace, on ? PACE_NICE : PACE_PLAIN);
+}
 
-	if (g->hurries == on || (on && getpriority(PRIO_PROCESS, 0) != 0)) {
-		return;
+/* Weights do not hold back who forks without end (sched/excess.c) before somebody has looked: so
+ * whoever looks does not wait for its turn among weights. */
+void governor_sleeps(struct manager *m)
+{
+	struct governor *g = m->governor;
+
+	if (g->pace == PACE_NICE && !g->calm) {
+		g->pace = pace_set(g->pace, PACE_URGENT);
+		g->calm = g->pace != PACE_URGENT;
 	}
-	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0) {
-		log_debug("the governor stays as nice as it is: %s", strerror(errno));
-		return;
+}
+
+/* What clients ask for is never that urgent. */
+void governor_wakes(struct manager *m)
+{
+	struct governor *g = m->governor;
+
+	if (g->pace == PACE_URGENT && sd_event_source_get_pending(g->timer) <= 0 &&
+	    (!g->rings || sd_event_source_get_pending(g->rings) <= 0)) {
+		g->pace = pace_set(g->pace, PACE_NICE);
 	}
-	raise_session(on);
-	g->hurries = on;
 }
 
 /* --- when to look --- */
@@ -189,6 +173,9 @@ static void hang_alarm(struct manager *m, struct governor *g)
 	if (r >= 0) {
 		r = sd_event_add_io(m->loop, &g->rings, sched_alarm_fd(g->alarm), EPOLLIN, on_alarm,
 				    g);
+	}
+	if (r >= 0) {
+		r = sd_event_source_set_priority(g->rings, SD_EVENT_PRIORITY_IMPORTANT);
 	}
 	if (r < 0) {
 		log_info("the governor looks twice a second: no alarm for CPU time here: %s",
@@ -303,6 +290,9 @@ int governor_new(struct manager *m, struct err *e)
 		engine_on_breach(g->engine, on_breach, m);
 		r = sd_event_add_time_relative(m->loop, &g->timer, CLOCK_MONOTONIC, 0, SLACK_US,
 					       on_time, g);
+	}
+	if (r >= 0) {
+		r = sd_event_source_set_priority(g->timer, SD_EVENT_PRIORITY_IMPORTANT);
 	}
 	if (r >= 0) {
 		r = sd_event_source_set_enabled(g->timer, SD_EVENT_OFF);

@@ -241,6 +241,27 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 	return 0;
 }
 
+int manager_loop(struct manager *m)
+{
+	int r = 0, code = 0;
+
+	while (r >= 0 && sd_event_get_state(m->loop) != SD_EVENT_FINISHED) {
+		r = sd_event_prepare(m->loop);
+		if (r == 0) {
+			governor_sleeps(m);
+			r = sd_event_wait(m->loop, UINT64_MAX);
+		}
+		governor_wakes(m);
+		if (r > 0) {
+			r = sd_event_dispatch(m->loop);
+		}
+	}
+	if (r >= 0) {
+		r = sd_event_get_exit_code(m->loop, &code);
+	}
+	return r < 0 ? r : code;
+}
+
 void manager_free(struct manager *m)
 {
 	if (!m) {

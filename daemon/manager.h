@@ -35,6 +35,8 @@ struct manager_config {
  * config directory (files with errors are logged and kept out). */
 [[nodiscard]] int manager_new(const struct manager_config *config, sd_event *loop,
 			      struct manager **ret, struct err *e);
+/** As sd_event_loop() of its loop, with the urgency that its promises call for. */
+[[nodiscard]] int manager_loop(struct manager *m);
 /** Lets go: contexts run on. Parked seats are removed. */
 void manager_free(struct manager *m);
 

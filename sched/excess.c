@@ -7,14 +7,16 @@
 #include "sched/claims.h"
 
 #define NOTICED_PART 20 /* of the capacity: less is the grain of the scheduler and of a look */
+#define OWED_US 5000
 #define LOOKS 2 /* in a row, until it counts */
 #define FORGIVEN_PART 64 /* in a look: half of it within two or three seconds */
 #define LEAST (EXCESS_NONE / 256)
 
+/* Of a reserve less is missed sooner. */
 static bool is_robbed(const struct engine *g, const struct member *m)
 {
-	return m->claim.demand == ALLOT_HUNGRY &&
-	       m->demand.rate + g->capacity / NOTICED_PART < m->entitled;
+	return m->owed_us >= OWED_US || (m->claim.demand == ALLOT_HUNGRY &&
+					 m->demand.rate + g->capacity / NOTICED_PART < m->entitled);
 }
 
 static bool exceeds(const struct engine *g, const struct member *m)

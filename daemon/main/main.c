@@ -320,7 +320,7 @@ static int serve(struct daemon *d, struct err *e)
 	if (r < 0)
 		return err_set_errno(e, r, "watching for quiet moments");
 	(void) sd_notify(0, "READY=1");
-	r = sd_event_loop(d->loop);
+	r = manager_loop(d->manager);
 	(void) sd_notify(0, "STOPPING=1");
 	return r < 0 ? err_set_errno(e, r, "waiting for events") : 0;
 }

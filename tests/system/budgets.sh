@@ -132,7 +132,7 @@ stop = KILL
 EOF
 check "a fork storm starts" ctl start storm
 sleep 1
-keeps "it takes nothing that is reserved" 4 1000 "$A" "$B" "$C" "$D"
+keeps "over some seconds it takes nothing that is reserved" 4 4000 "$A" "$B" "$C" "$D"
 check "it ends" ctl stop storm
 
 # --- no daemon ---

@@ -77,6 +77,17 @@ static void test_whoever_robs_others_weighs_less_and_less(void **state)
 	assert_int_equal(weight(1), 1000000);
 }
 
+static void test_of_a_reserve_less_is_missed_sooner(void **state)
+{
+	(void) state;
+	look(27, 20, 53);
+	look(27, 27, 53);
+	assert_int_equal(weight(2), 1000000);
+	members[0].owed_us = 6000;
+	look(27, 27, 53);
+	assert_in_range(weight(2), 1, 900000);
+}
+
 static void test_what_nobody_wants_may_be_had(void **state)
 {
 	(void) state;
@@ -118,6 +129,7 @@ int main(void)
 		cmocka_unit_test_setup(test_who_has_its_own_keeps_its_weight, setup),
 		cmocka_unit_test_setup(test_once_is_not_enough, setup),
 		cmocka_unit_test_setup(test_whoever_robs_others_weighs_less_and_less, setup),
+		cmocka_unit_test_setup(test_of_a_reserve_less_is_missed_sooner, setup),
 		cmocka_unit_test_setup(test_what_nobody_wants_may_be_had, setup),
 		cmocka_unit_test_setup(test_the_discount_goes, setup),
 		cmocka_unit_test_setup(test_great_weights_are_cut_without_overflow, setup),

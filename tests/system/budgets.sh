@@ -12,7 +12,7 @@ CPUS=$(nproc)
 hog() {
 	ini "$1" <<-EOF
 	[context]
-	command = /usr/bin/timeout 300 /bin/sh -c 'while :; do :; done & while :; do :; done & while :; do :; done & while :; do :; done'
+	command = /usr/bin/timeout 1200 /bin/sh -c 'while :; do :; done & while :; do :; done & while :; do :; done & while :; do :; done'
 	stop = KILL
 	[cpu]
 	reserve = $(($2 * CPUS))%
@@ -127,7 +127,7 @@ is "cpu.share is told as it was set" "$(api http://w/v1/contexts/c | jq -r '.. |
 
 ini storm <<'EOF'
 [context]
-command = /usr/bin/timeout 300 /bin/sh -c 'storm() { while :; do /bin/true; done; }; storm & storm & storm & storm'
+command = /usr/bin/timeout 1200 /bin/sh -c 'storm() { while :; do /bin/true; done; }; storm & storm & storm & storm'
 stop = KILL
 EOF
 check "a fork storm starts" ctl start storm

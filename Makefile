@@ -66,7 +66,7 @@ build/gen/%.bpf.o: %.bpf.c $(wildcard netctl/filter_*.h) Makefile
 	@mkdir -p $(@D)
 	@$(call say,BPF,$<)
 	$(Q)clang $(BPF_CFLAGS) -c -o $@ $<
-build/gen/netctl/ward_filter.skel.h: build/gen/netctl/filter.bpf.o build/gen/netctl/packets.bpf.o
+build/gen/netctl/ward_filter.skel.h: $(patsubst %,build/gen/netctl/%.bpf.o,filter packets wildcard)
 	@$(call say,GEN,$@)
 	$(Q)$(BPFTOOL) gen object $(@:.skel.h=.o) $^ && \
 		$(BPFTOOL) gen skeleton $(@:.skel.h=.o) name ward_filter >$@

@@ -26,6 +26,13 @@ struct {
 	__type(value, struct filter_rules);
 } ward_contexts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct filter_socket);
+} ward_sockets SEC(".maps");
+
 /* Of the kernel's own structures, what no stable interface shows. */
 struct kernfs_node {
 	__u64 id;
@@ -102,7 +109,31 @@ static __always_inline int only6(const struct bpf_sock_addr *ctx)
 	return BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only) != 0;
 }
 
+static __always_inline struct filter_socket *noted(struct bpf_sock_addr *ctx, int make)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return sk ? bpf_sk_storage_get(&ward_sockets, sk, 0, make ? BPF_SK_STORAGE_GET_F_CREATE : 0)
+		  : 0;
+}
+
 /* --- bind --- */
+
+/* A socket is at one address, and the wildcard stands for all: wildcard.bpf.c leads there what
+ * comes for the others. */
+static __always_inline void note_wildcard(const struct filter_rules *r, struct bpf_sock_addr *ctx,
+					  __u32 families)
+{
+	struct filter_socket *s;
+
+	if (ctx->protocol != TCP || r->count < 2)
+		return;
+	s = noted(ctx, families != 0);
+	if (!s)
+		return;
+	s->context = bpf_get_current_ancestor_cgroup_id((int) slot_level);
+	s->families = families;
+}
 
 static __always_inline int bind_port(const struct filter_rules *r, struct bpf_sock_addr *ctx)
 {
@@ -124,6 +155,7 @@ int ward_bind4(struct bpf_sock_addr *ctx)
 	if (!r)
 		return 1;
 	ip = filter_from4(ctx->user_ip4);
+	note_wildcard(r, ctx, filter_kind(&ip) == FILTER_WILDCARD ? FILTER_FOUR : 0);
 	error = filter_bind(r, &ip, 0, 0);
 	if (error)
 		return refuse(error);
@@ -131,17 +163,35 @@ int ward_bind4(struct bpf_sock_addr *ctx)
 	return bind_port(r, ctx);
 }
 
+/* A listener of IPv6 at an address of IPv6 is for that family alone, while one at an address of
+ * IPv4 is asked for both. Who has no port in mind will connect, and is better off with IPv6. */
+static __always_inline int serves_both(const struct filter_rules *r,
+				       const struct bpf_sock_addr *ctx)
+{
+	return ctx->protocol == TCP && ctx->user_port != 0 && r->first4 < r->count &&
+	       r->first6 < r->count;
+}
+
 SEC("cgroup/bind6")
 int ward_bind6(struct bpf_sock_addr *ctx)
 {
 	struct filter_rules *r = own_rules();
 	struct filter_ip ip;
-	int error;
+	__u32 families;
+	int only, error;
 
 	if (!r)
 		return 1;
 	ip = user_ip6(ctx);
-	error = filter_bind(r, &ip, 1, only6(ctx));
+	only = only6(ctx);
+	families = filter_kind(&ip) != FILTER_WILDCARD ? 0
+		   : filter_is4(&ip)		       ? FILTER_FOUR
+		   : only			       ? FILTER_SIX
+						       : FILTER_FOUR | FILTER_SIX;
+	note_wildcard(r, ctx, families);
+	if (families == (FILTER_FOUR | FILTER_SIX) && serves_both(r, ctx))
+		ip = *filter_address(r, r->first4);
+	error = filter_bind(r, &ip, 1, only);
 	if (error)
 		return refuse(error);
 	set_user_ip6(ctx, &ip);
@@ -356,6 +406,22 @@ static __always_inline int message_source(const struct filter_rules *r, const st
 	return filter_is_address(r, from) ? 0 : FILTER_EADDRNOTAVAIL;
 }
 
+/* Who sends to loopback without a connection compares where the answer comes from. */
+static __always_inline void note_led(struct bpf_sock_addr *ctx, int led)
+{
+	struct filter_socket *s = noted(ctx, led);
+
+	if (s && (led || s->led == ctx->user_port))
+		s->led = led ? ctx->user_port : 0;
+}
+
+static __always_inline int was_led(struct bpf_sock_addr *ctx)
+{
+	struct filter_socket *s = noted(ctx, 0);
+
+	return s && s->led != 0 && s->led == ctx->user_port;
+}
+
 SEC("cgroup/sendmsg4")
 int ward_sendmsg4(struct bpf_sock_addr *ctx)
 {
@@ -373,6 +439,7 @@ int ward_sendmsg4(struct bpf_sock_addr *ctx)
 	error = message_source(r, &to, loopback, &from);
 	if (error)
 		return refuse(error);
+	note_led(ctx, loopback && !filter_same(&to, &r->loopback4));
 	ctx->user_ip4 = to.w[3];
 	ctx->msg_src_ip4 = from.w[3];
 	return 1;
@@ -401,6 +468,7 @@ int ward_sendmsg6(struct bpf_sock_addr *ctx)
 	error = message_source(r, &to, loopback, &from);
 	if (error)
 		return refuse(error);
+	note_led(ctx, loopback && !filter_is_own_loopback(r, &to));
 	set_user_ip6(ctx, &to);
 	ctx->msg_src_ip6[0] = from.w[0];
 	ctx->msg_src_ip6[1] = from.w[1];
@@ -424,7 +492,24 @@ static __always_inline int show4(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-static __always_inline int show6(struct bpf_sock_addr *ctx)
+SEC("cgroup/recvmsg4")
+int ward_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip;
+
+	if (!r)
+		return 1;
+	ip = filter_from4(ctx->user_ip4);
+	if (was_led(ctx) && filter_is_address(r, &ip))
+		ip = r->loopback4;
+	if (filter_show(r, &ip))
+		ctx->user_ip4 = ip.w[3];
+	return 1;
+}
+
+SEC("cgroup/recvmsg6")
+int ward_recvmsg6(struct bpf_sock_addr *ctx)
 {
 	struct filter_rules *r = own_rules();
 	struct filter_ip ip;
@@ -432,21 +517,11 @@ static __always_inline int show6(struct bpf_sock_addr *ctx)
 	if (!r)
 		return 1;
 	ip = user_ip6(ctx);
+	if (was_led(ctx) && filter_is_address(r, &ip))
+		ip = filter_is4(&ip) ? r->loopback4 : r->loopback6;
 	if (filter_show(r, &ip))
 		set_user_ip6(ctx, &ip);
 	return 1;
-}
-
-SEC("cgroup/recvmsg4")
-int ward_recvmsg4(struct bpf_sock_addr *ctx)
-{
-	return show4(ctx);
-}
-
-SEC("cgroup/recvmsg6")
-int ward_recvmsg6(struct bpf_sock_addr *ctx)
-{
-	return show6(ctx);
 }
 
 SEC("cgroup/getsockname4")
@@ -458,7 +533,21 @@ int ward_sockname4(struct bpf_sock_addr *ctx)
 SEC("cgroup/getsockname6")
 int ward_sockname6(struct bpf_sock_addr *ctx)
 {
-	return show6(ctx);
+	struct filter_rules *r = own_rules();
+	struct filter_socket *s;
+	struct filter_ip ip;
+
+	if (!r)
+		return 1;
+	ip = user_ip6(ctx);
+	s = filter_is4(&ip) ? noted(ctx, 0) : 0;
+	if (s && s->families & FILTER_SIX && r->first6 < r->count) {
+		ip = *filter_address(r, r->first6);
+		set_user_ip6(ctx, &ip);
+	}
+	if (filter_show(r, &ip))
+		set_user_ip6(ctx, &ip);
+	return 1;
 }
 
 /* Who connected to its loopback was led to its own address: still it is shown what it asked for. */

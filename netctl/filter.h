@@ -18,6 +18,7 @@ struct ward_filter; /* the skeleton */
 struct filter {
 	struct ward_filter *programs;
 	int cgroup; /* borrowed: of all contexts */
+	int link; /* to the network namespace, or -1: what wildcard.h tells */
 };
 
 /** Whether an earlier daemon's filter is attached there. */
@@ -25,8 +26,8 @@ bool filter_is_attached(int cgroup);
 /** Loads; with an earlier filter's map, where there is one of the same shape.
  * @level of the contexts' cgroups below `cgroup`, from the hierarchy's root. */
 [[nodiscard]] int filter_load(struct filter *f, int cgroup, unsigned level, struct err *e);
-/** Attaches, or takes the place of the earlier filter. */
-[[nodiscard]] int filter_attach(struct filter *f, struct err *e);
+/** Attaches, or takes the place of the earlier filter. @wide a context has several addresses. */
+[[nodiscard]] int filter_attach(struct filter *f, bool wide, struct err *e);
 /** What is attached stays. */
 void filter_done(struct filter *f);
 
@@ -43,6 +44,6 @@ struct filter_hook {
 	const char *name;
 	bool present;
 };
-#define FILTER_HOOKS_MAX 16
+#define FILTER_HOOKS_MAX 18
 /** Tries each with a program that does nothing. @return how many there are. */
 unsigned filter_hooks(struct filter_hook ret[static FILTER_HOOKS_MAX]);

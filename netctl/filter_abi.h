@@ -52,6 +52,27 @@ _Static_assert(sizeof(struct filter_rules) ==
 			       36 * FILTER_PEERS_MAX + 8 + 4 * FILTER_ADDRESSES_MAX + 8,
 	       "no hidden padding: a map is taken over by another daemon");
 
+/* What is remembered of a socket of a context. */
+enum filter_families { FILTER_FOUR = 1, FILTER_SIX = 2 };
+struct filter_socket {
+	__u64 context; /* bound to the wildcard: the cgroup, whose addresses it all stands for */
+	__u32 families; /* of the wildcard: enum filter_families */
+	__u32 led; /* the port at its own address, when it had asked for loopback; network order */
+};
+
+/* Where a listener on the wildcard is found: there are several with SO_REUSEPORT, or while one
+ * takes over from another. */
+#define FILTER_LISTENERS_MAX 16384
+#define FILTER_LISTENERS_EACH 4
+struct filter_listener {
+	__u64 context;
+	__u16 port; /* host order */
+	__u8 family; /* one of enum filter_families */
+	__u8 n;
+	__u32 unused;
+};
+#define FILTER_REACHED_MAX 65536
+
 /** The sixteen bits after fd of the network that private IPv6 loopbacks come from. */
 #define FILTER_LOOPBACK6_0 0xfd576172u
 #define FILTER_LOOPBACK6_1 0x64000000u

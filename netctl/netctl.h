@@ -59,6 +59,10 @@ struct netctl_context {
 [[nodiscard]] int netctl_steps(const struct netctl_plan *p, struct netctl_host *h,
 			       const struct netctl_context *c, struct step_list *steps,
 			       struct err *e);
+/** What the first process of a context is to hold open, so that it is reached at all its addresses
+ * when there is no daemon. @ret the caller's; -1: nothing. */
+[[nodiscard]] int netctl_keep(const struct netctl_plan *p, struct netctl_host *h, int *ret,
+			      struct err *e);
 /** One that runs on from an earlier daemon. */
 [[nodiscard]] int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h,
 			       const struct netctl_context *c, struct err *e);

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "netctl/filter.h"
 #include "netctl/link.h"
 #include "netctl/netctl.h"
+#include "netctl/wildcard.h"
 
 #define LO_INDEX 1
 /* 127.0.0.0/16 stays the host's: 127.0.0.1, 127.0.1.1, 127.0.0.53. */
@@ -42,6 +44,7 @@ struct netctl_host {
 	int cgroup; /* borrowed; -1: none */
 	unsigned level;
 	bool loaded, attached;
+	bool wide; /* there has been a context with several addresses */
 	struct filter filter;
 	struct holder **holders;
 	size_t count, room;
@@ -319,6 +322,13 @@ static void take_away(struct netctl_host *h, const struct filter_rules *r)
 	}
 }
 
+static void forget(struct netctl_host *h, uint64_t cgroup_id, const struct filter_rules *r)
+{
+	take_away(h, r);
+	wildcard_remove(&h->filter, cgroup_id, r);
+	filter_remove(&h->filter, cgroup_id);
+}
+
 /* --- a context comes and goes --- */
 
 static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p, struct err *e)
@@ -335,7 +345,7 @@ static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p
 	return 0;
 }
 
-static int make_ready(struct netctl_host *h, struct err *e)
+static int make_ready(struct netctl_host *h, bool wide, struct err *e)
 {
 	int r = 0;
 
@@ -345,9 +355,10 @@ static int make_ready(struct netctl_host *h, struct err *e)
 		r = filter_load(&h->filter, h->cgroup, h->level, e);
 		h->loaded = r == 0;
 	}
-	if (r == 0 && !h->attached) {
-		r = filter_attach(&h->filter, e);
+	if (r == 0 && (!h->attached || (wide && !h->wide))) {
+		r = filter_attach(&h->filter, h->wide || wide, e);
 		h->attached = r == 0;
+		h->wide = h->wide || (wide && r == 0);
 	}
 	return r;
 }
@@ -356,7 +367,7 @@ void netctl_warm(struct netctl_host *h)
 {
 	struct err e = { 0 };
 
-	if (!h->attached && make_ready(h, &e) < 0)
+	if (!h->attached && make_ready(h, false, &e) < 0)
 		log_debug("%s", e.text); /* the start that needs it says so */
 }
 
@@ -378,10 +389,8 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 		return;
 	id = x->cgroup_id;
 	holder_drop(h, x);
-	if (filter_get(&h->filter, id, &r) == 0) {
-		take_away(h, &r);
-		filter_remove(&h->filter, id);
-	}
+	if (filter_get(&h->filter, id, &r) == 0)
+		forget(h, id, &r);
 }
 
 static int join(struct netctl_host *h, const struct netctl_plan *p, const struct netctl_context *c,
@@ -389,7 +398,7 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 {
 	struct filter_rules rules;
 	struct holder *x;
-	int r = make_ready(h, e);
+	int r = make_ready(h, p->address_count > 1, e);
 
 	if (r == 0)
 		r = refuse_taken(h, p, e);
@@ -407,6 +416,8 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 		r = want_loopback6(h, x, &rules, e);
 	if (r == 0) {
 		r = filter_set(&h->filter, c->cgroup_id, &rules);
+		if (r == 0)
+			r = wildcard_add(&h->filter, c->cgroup_id, &rules);
 		if (r < 0)
 			(void) err_set_errno(e, r, "network: noting the rules");
 	}
@@ -509,7 +520,8 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 	if (!x)
 		return err_set(e, -ENOMEM, "network: out of memory");
 	x->loopback = (ntohl(rules.loopback4.w[3]) & 0xffffff) - LOOPBACK_FIRST;
-	return 0;
+	h->wide = h->wide || rules.count > 1;
+	return wildcard_add(&h->filter, c->cgroup_id, &rules);
 }
 
 static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
@@ -529,10 +541,8 @@ static void sweep(struct netctl_host *h)
 
 	while (more == 0) {
 		more = filter_next(&h->filter, &id, &next);
-		if (!is_held(h, id) && filter_get(&h->filter, id, &r) == 0) {
-			take_away(h, &r);
-			filter_remove(&h->filter, id);
-		}
+		if (!is_held(h, id) && filter_get(&h->filter, id, &r) == 0)
+			forget(h, id, &r);
 		id = next;
 	}
 }
@@ -544,9 +554,25 @@ int netctl_settle(struct netctl_host *h, struct err *e)
 	if (!h->loaded)
 		return 0;
 	sweep(h);
-	r = filter_attach(&h->filter, e);
+	r = filter_attach(&h->filter, h->wide, e);
 	h->attached = r == 0;
 	return r;
+}
+
+int netctl_keep(const struct netctl_plan *p, struct netctl_host *h, int *ret, struct err *e)
+{
+	int r, fd = -1;
+
+	if (p->mode == SPEC_NETWORK_SHARED && p->address_count > 1) {
+		r = make_ready(h, true, e);
+		if (r < 0)
+			return r;
+		fd = sys(fcntl(h->filter.link, F_DUPFD_CLOEXEC, 3));
+		if (fd < 0)
+			return err_set_errno(e, fd, "network: keeping what leads to addresses");
+	}
+	*ret = fd;
+	return 0;
 }
 
 bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret)
@@ -563,20 +589,4 @@ bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_wher
 	if (r.first6 < r.count)
 		ret->first6 = from_filter(&r.addresses[r.first6]);
 	return true;
-}
-
-bool netctl_hooks(struct buf *present, struct buf *missing)
-{
-	struct filter_hook hooks[FILTER_HOOKS_MAX];
-	unsigned n = filter_hooks(hooks);
-	bool all = true;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct buf *to = hooks[i].present ? present : missing;
-
-		all = all && hooks[i].present;
-		if (to)
-			buf_printf(to, "%s%s", to->len ? " " : "", hooks[i].name);
-	}
-	return all;
 }

@@ -11,27 +11,9 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "netctl/filter_abi.h"
-#include "netctl/filter_match.h"
+#include "netctl/common.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-const volatile __u32 slot_level; /* of a context's cgroup, from the root of the hierarchy */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, FILTER_CONTEXTS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, struct filter_rules);
-} ward_contexts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct filter_socket);
-} ward_sockets SEC(".maps");
 
 /* Of the kernel's own structures, what no stable interface shows. */
 struct kernfs_node {
@@ -61,19 +43,6 @@ enum {
 	PRIVILEGED_PORTS = 1024,
 	BIND_WITHOUT_CAPABILITY = 3,
 };
-
-static __always_inline struct filter_rules *own_rules(void)
-{
-	__u64 id = bpf_get_current_ancestor_cgroup_id((int) slot_level);
-
-	return bpf_map_lookup_elem(&ward_contexts, &id);
-}
-
-static __always_inline int refuse(int error)
-{
-	bpf_set_retval(error);
-	return 0;
-}
 
 static __always_inline struct filter_ip user_ip6(const struct bpf_sock_addr *ctx)
 {
@@ -131,7 +100,7 @@ static __always_inline void note_wildcard(const struct filter_rules *r, struct b
 	s = noted(ctx, families != 0);
 	if (!s)
 		return;
-	s->context = bpf_get_current_ancestor_cgroup_id((int) slot_level);
+	s->context = own_id();
 	s->families = families;
 }
 
@@ -141,8 +110,9 @@ static __always_inline int bind_port(const struct filter_rules *r, struct bpf_so
 
 	if (port == 0 || port >= PRIVILEGED_PORTS)
 		return 1;
-	return filter_may_listen(r, (__u8) ctx->protocol, port) ? BIND_WITHOUT_CAPABILITY
-								: refuse(FILTER_EACCES);
+	return filter_may_listen(r, (__u8) ctx->protocol, port)
+		       ? BIND_WITHOUT_CAPABILITY
+		       : refuse(FILTER_NO_BIND, FILTER_EACCES);
 }
 
 SEC("cgroup/bind4")
@@ -158,7 +128,7 @@ int ward_bind4(struct bpf_sock_addr *ctx)
 	note_wildcard(r, ctx, filter_kind(&ip) == FILTER_WILDCARD ? FILTER_FOUR : 0);
 	error = filter_bind(r, &ip, 0, 0);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_BIND, error);
 	ctx->user_ip4 = ip.w[3];
 	return bind_port(r, ctx);
 }
@@ -193,7 +163,7 @@ int ward_bind6(struct bpf_sock_addr *ctx)
 		ip = *filter_address(r, r->first4);
 	error = filter_bind(r, &ip, 1, only);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_BIND, error);
 	set_user_ip6(ctx, &ip);
 	return bind_port(r, ctx);
 }
@@ -204,7 +174,7 @@ static __always_inline int is_ours(struct bpf_sock *found)
 {
 	struct sock *sk = kernel_sock(found);
 	struct cgroup *cg = BPF_CORE_READ(sk, sk_cgrp_data.cgroup), *slot = 0;
-	__u64 own = bpf_get_current_ancestor_cgroup_id((int) slot_level), id = 0;
+	__u64 own = own_id(), id = 0;
 	__u64 level = slot_level & 63;
 
 	if (bpf_core_field_exists(cg->ancestors)) {
@@ -355,16 +325,16 @@ int ward_connect4(struct bpf_sock_addr *ctx)
 	to = filter_from4(ctx->user_ip4);
 	loopback = destination(r, ctx, &to, 0);
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_CONNECT, loopback);
 	ctx->user_ip4 = to.w[3];
 	if (ctx->sk->src_ip4 != 0)
 		return 1;
 	if (ctx->sk->src_port != 0) /* sent from without being bound: it has the wildcard */
-		return refuse(FILTER_EADDRNOTAVAIL);
+		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
 	error = source(r, &to, loopback, &from);
 	if (!error)
 		error = bind_source4(ctx, &from);
-	return error ? refuse(error) : 1;
+	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
 }
 
 SEC("cgroup/connect6")
@@ -379,16 +349,16 @@ int ward_connect6(struct bpf_sock_addr *ctx)
 	to = user_ip6(ctx);
 	loopback = destination(r, ctx, &to, only6(ctx));
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_CONNECT, loopback);
 	set_user_ip6(ctx, &to);
 	if (ctx->sk->src_ip6[0] | ctx->sk->src_ip6[1] | ctx->sk->src_ip6[2] | ctx->sk->src_ip6[3])
 		return 1;
 	if (ctx->sk->src_port != 0)
-		return refuse(FILTER_EADDRNOTAVAIL);
+		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
 	error = source(r, &to, loopback, &from);
 	if (!error)
 		error = bind_source6(ctx, &from);
-	return error ? refuse(error) : 1;
+	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
 }
 
 /* --- datagrams --- */
@@ -434,11 +404,11 @@ int ward_sendmsg4(struct bpf_sock_addr *ctx)
 	to = filter_from4(ctx->user_ip4);
 	loopback = destination(r, ctx, &to, 0);
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_SEND, loopback);
 	from = filter_from4(ctx->msg_src_ip4);
 	error = message_source(r, &to, loopback, &from);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_SEND, error);
 	note_led(ctx, loopback && !filter_same(&to, &r->loopback4));
 	ctx->user_ip4 = to.w[3];
 	ctx->msg_src_ip4 = from.w[3];
@@ -458,16 +428,16 @@ int ward_sendmsg6(struct bpf_sock_addr *ctx)
 	/* The kernel takes no IPv4 from this hook, so without IPv6 there is no ::1. */
 	loopback = destination(r, ctx, &to, 1);
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_SEND, loopback);
 	if (filter_is4(&to))
-		return refuse(FILTER_EADDRNOTAVAIL);
+		return refuse(FILTER_NO_SEND, FILTER_EADDRNOTAVAIL);
 	from.w[0] = ctx->msg_src_ip6[0];
 	from.w[1] = ctx->msg_src_ip6[1];
 	from.w[2] = ctx->msg_src_ip6[2];
 	from.w[3] = ctx->msg_src_ip6[3];
 	error = message_source(r, &to, loopback, &from);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_SEND, error);
 	note_led(ctx, loopback && !filter_is_own_loopback(r, &to));
 	set_user_ip6(ctx, &to);
 	ctx->msg_src_ip6[0] = from.w[0];

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -162,6 +163,8 @@ int filter_load(struct filter *f, int cgroup, unsigned level, struct err *e)
 	if (r == 0)
 		r = reuse_map(f, f->programs->maps.ward_listeners);
 	if (r == 0)
+		r = reuse_map(f, f->programs->maps.ward_traffic);
+	if (r == 0)
 		r = ward_filter__load(f->programs);
 	if (r < 0) {
 		filter_done(f);
@@ -200,6 +203,19 @@ int filter_attach(struct filter *f, bool wide, struct err *e)
 	return wide ? wildcard_attach(f, e) : 0;
 }
 
+void filter_narrow(struct filter *f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		const struct hook *h = &hooks[i];
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(f->programs->obj, h->program);
+
+		if (h->where == CGROUP_WIDE && p)
+			(void) bpf_prog_detach2(bpf_program__fd(p), f->cgroup, h->at);
+	}
+	f->link = fd_close(f->link);
+}
+
 void filter_done(struct filter *f)
 {
 	f->link = fd_close(f->link);
@@ -212,6 +228,11 @@ void filter_done(struct filter *f)
 static int contexts(const struct filter *f)
 {
 	return bpf_map__fd(f->programs->maps.ward_contexts);
+}
+
+static int counters(const struct filter *f)
+{
+	return bpf_map__fd(f->programs->maps.ward_traffic);
 }
 
 int filter_get(const struct filter *f, uint64_t cgroup_id, struct filter_rules *ret)
@@ -227,11 +248,48 @@ int filter_set(const struct filter *f, uint64_t cgroup_id, const struct filter_r
 void filter_remove(const struct filter *f, uint64_t cgroup_id)
 {
 	(void) bpf_map_delete_elem(contexts(f), &cgroup_id);
+	(void) bpf_map_delete_elem(counters(f), &cgroup_id);
 }
 
 int filter_next(const struct filter *f, const uint64_t *cgroup_id, uint64_t *ret)
 {
 	return bpf_map_get_next_key(contexts(f), cgroup_id, ret) < 0 ? -errno : 0;
+}
+
+/* --- counters: each CPU has its own --- */
+
+int filter_count(const struct filter *f, uint64_t cgroup_id)
+{
+	int cpus = libbpf_num_possible_cpus(), r;
+	_cleanup_free_ struct filter_traffic *zero = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	zero = calloc((size_t) cpus, sizeof(*zero));
+	if (!zero)
+		return -ENOMEM;
+	r = bpf_map_update_elem(counters(f), &cgroup_id, zero, BPF_NOEXIST) < 0 ? -errno : 0;
+	return r == -EEXIST ? 0 : r;
+}
+
+int filter_traffic(const struct filter *f, uint64_t cgroup_id, struct filter_traffic *ret)
+{
+	enum { NUMBERS = sizeof(*ret) / sizeof(uint64_t) };
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ uint64_t *each = NULL;
+	uint64_t sum[NUMBERS] = { 0 };
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc((size_t) cpus, sizeof(*ret));
+	if (!each)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(counters(f), &cgroup_id, each) < 0)
+		return -errno;
+	for (size_t i = 0; i < (size_t) cpus * NUMBERS; i++)
+		sum[i % NUMBERS] += each[i];
+	memcpy(ret, sum, sizeof(sum));
+	return 0;
 }
 
 /* --- what the kernel has --- */

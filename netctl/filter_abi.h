@@ -52,6 +52,26 @@ _Static_assert(sizeof(struct filter_rules) ==
 			       36 * FILTER_PEERS_MAX + 8 + 4 * FILTER_ADDRESSES_MAX + 8,
 	       "no hidden padding: a map is taken over by another daemon");
 
+/* What a context sent and received, each CPU's part; what was refused to it, and by what. */
+enum filter_direction { FILTER_RECEIVED, FILTER_SENT, FILTER_DIRECTIONS };
+enum filter_way { FILTER_BY4, FILTER_BY6, FILTER_BY_LOOPBACK, FILTER_WAYS };
+enum filter_refusal {
+	FILTER_NO_SOCKET, /* a kind of socket */
+	FILTER_NO_OPTION, /* a socket option */
+	FILTER_NO_BIND, /* an address or a port */
+	FILTER_NO_CONNECT, /* a peer, by connect(2) */
+	FILTER_NO_SEND, /* a peer or a source, of a datagram */
+	FILTER_NO_SOURCE, /* a packet that would leave with another's address */
+	FILTER_NO_DESTINATION, /* a packet that came for another's address */
+	FILTER_REFUSALS
+};
+struct filter_traffic {
+	__u64 packets[FILTER_DIRECTIONS][FILTER_WAYS];
+	__u64 bytes[FILTER_DIRECTIONS][FILTER_WAYS];
+	__u64 refused[FILTER_REFUSALS];
+};
+_Static_assert(sizeof(struct filter_traffic) % 8 == 0, "as wide as a CPU's part is");
+
 /* What is remembered of a socket of a context. */
 enum filter_families { FILTER_FOUR = 1, FILTER_SIX = 2 };
 struct filter_socket {

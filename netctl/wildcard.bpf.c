@@ -5,15 +5,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "netctl/filter_abi.h"
-#include "netctl/filter_match.h"
-
-extern struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct filter_socket);
-} ward_sockets SEC(".maps");
+#include "netctl/common.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);

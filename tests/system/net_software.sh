@@ -117,12 +117,12 @@ fi
 
 # --- http.server ---
 printf '%s\n' '#!/bin/sh' 'mkdir /tmp/www; cd /tmp/www; hostname >name' \
-	'python3 -m http.server --bind 0.0.0.0 8000 &' 'exec python3 -m http.server --bind :: 8000' >"$SHARE/http.sh"
+	'exec python3 -m http.server --bind :: 8000' >"$SHARE/http.sh"
 chmod 755 "$SHARE"/*.sh
 pair http 8000 /mnt/http.sh
 each "http.server" "http@" $CURL "http://URL:8000/name"
 inside http "its loopback is its own" "http@"$'\n'"http@" "$CURL http://127.0.0.1:8000/name http://[::1]:8000/name"
-like "a client is logged by its address" "$(ctl logs http1)" "^$HOST .*GET /name"
+like "a client is logged by its address, as one of IPv4 on a socket of IPv6" "$(ctl logs http1)" "^::ffff:$HOST .*GET /name"
 check "http: both stop" ctl stop http1 http2 --timeout 10s
 
 # --- PostgreSQL ---

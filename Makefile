@@ -62,15 +62,15 @@ $(B)/obj/%.o: %.c Makefile
 BPF_CFLAGS := -target bpf -O2 -g -Wall -Wextra $(WERROR) -I. -idirafter \
 	/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
-build/gen/%.bpf.o: %.bpf.c $(wildcard netctl/filter_*.h) Makefile
+build/gen/%.bpf.o: %.bpf.c $(wildcard netctl/filter_*.h netctl/*.bpf.h) Makefile
 	@mkdir -p $(@D)
 	@$(call say,BPF,$<)
 	$(Q)clang $(BPF_CFLAGS) -c -o $@ $<
-build/gen/netctl/ward_filter.skel.h: build/gen/netctl/filter.bpf.o build/gen/netctl/packets.bpf.o
+build/gen/netctl/ward_filter.skel.h: $(patsubst %,build/gen/netctl/%.bpf.o,maps filter packets wildcard)
 	@$(call say,GEN,$@)
 	$(Q)$(BPFTOOL) gen object $(@:.skel.h=.o) $^ && \
 		$(BPFTOOL) gen skeleton $(@:.skel.h=.o) name ward_filter >$@
-$(B)/obj/netctl/filter.o: build/gen/netctl/ward_filter.skel.h
+$(B)/obj/netctl/filter.o $(B)/obj/netctl/wildcard.o: build/gen/netctl/ward_filter.skel.h
 
 # The folder itself is a prerequisite: a source that went away leaves the archive too.
 define room_rules

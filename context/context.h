@@ -122,6 +122,7 @@ struct context_stdio {
 struct context_kept {
 	int status_fd; /* where it writes how the command ended: "exited N\n" or "killed N\n" */
 	int notify_fd; /* the notify socket, with what is queued in it; -1: none */
+	int network_fd; /* netctl_keep(): held, not used; -1: none */
 };
 /** Its number of notify_fd: for pidfd_getfd(2). */
 #define CONTEXT_NOTIFY_FD 4

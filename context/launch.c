@@ -51,18 +51,23 @@ static pid_t command_fork(struct seat_child *c, struct command *command)
 /** Moves a descriptor out of the way of fixed numbers. */
 static int move_up(int fd)
 {
-	return fd > INIT_NOTIFY_FD ? fd : sys(fcntl(fd, F_DUPFD_CLOEXEC, 10));
+	return fd > INIT_NETWORK_FD ? fd : sys(fcntl(fd, F_DUPFD_CLOEXEC, 10));
 }
 
-/** Puts what ward-init holds where it belongs: 3 the status file, 4 the notify socket. */
+/** Puts what ward-init holds where it belongs: 3 the status file, 4 the notify socket, 5 what keeps
+ * its network. */
 static int place_init_fds(const struct launch *l)
 {
 	int status = l->status_fd, notify = l->notify_fd < 0 ? -1 : move_up(l->notify_fd);
+	int network = l->network_fd < 0 ? -1 : move_up(l->network_fd);
 	int r = status == INIT_STATUS_FD ? sys(fcntl(status, F_SETFD, 0))
 					 : sys(dup3(status, INIT_STATUS_FD, 0));
 
 	if (r >= 0 && notify >= 0) {
 		r = sys(dup3(notify, INIT_NOTIFY_FD, 0));
+	}
+	if (r >= 0 && network >= 0) {
+		r = sys(dup3(network, INIT_NETWORK_FD, 0));
 	}
 	return r;
 }

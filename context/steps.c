@@ -43,14 +43,14 @@ static int give_status(struct launch *l, int status_fd, struct step_list *steps)
 }
 
 /** Only ward-init can be trusted to hold it. */
-static int give_notify(struct launch *l, int notify_fd, struct step_list *steps)
+static int give_kept(struct launch *l, int *slot, int fd, struct step_list *steps)
 {
-	l->notify_fd = -1;
-	if (notify_fd < 0 || l->init != SPEC_INIT_FAKE) {
-		fd_close(notify_fd);
+	*slot = -1;
+	if (fd < 0 || l->init != SPEC_INIT_FAKE) {
+		fd_close(fd);
 		return 0;
 	}
-	return steps_give_fd(steps, &l->notify_fd, notify_fd);
+	return steps_give_fd(steps, slot, fd);
 }
 
 static void close_all(struct context_stdio *io, const struct context_kept *kept)
@@ -60,6 +60,7 @@ static void close_all(struct context_stdio *io, const struct context_kept *kept)
 	io->err = fd_close(io->err);
 	fd_close(kept->status_fd);
 	fd_close(kept->notify_fd);
+	fd_close(kept->network_fd);
 }
 
 int context_steps(const struct context_plan *p, struct context_host *h, const struct seat *s,
@@ -77,7 +78,7 @@ int context_steps(const struct context_plan *p, struct context_host *h, const st
 		.io = io,
 		.service = true,
 	};
-	int r, notify, streams;
+	int r, notify, network, streams;
 
 	if (!l) {
 		close_all(io, kept);
@@ -85,9 +86,13 @@ int context_steps(const struct context_plan *p, struct context_host *h, const st
 	}
 	l->init = p->init;
 	r = give_status(l, kept->status_fd, steps);
-	notify = give_notify(l, kept->notify_fd, steps);
+	notify = give_kept(l, &l->notify_fd, kept->notify_fd, steps);
+	network = give_kept(l, &l->network_fd, kept->network_fd, steps);
 	if (r == 0) {
 		r = notify;
+	}
+	if (r == 0) {
+		r = network;
 	}
 	streams = give_streams(&l->command, io, s->ids_first, steps);
 	if (r == 0) {

@@ -126,7 +126,7 @@ static int compose(struct launch *l, struct err *e)
 	struct manager *m = c->manager;
 	const struct seat *s = l->seat->seat;
 	const struct notify *notify = c->service ? c->service->notify : NULL;
-	struct context_kept kept = { .status_fd = -1, .notify_fd = -1 };
+	struct context_kept kept = { .status_fd = -1, .notify_fd = -1, .network_fd = -1 };
 	struct fs_launch at = { .notify_fd = notify ? notify_dir_fd(notify) : -1,
 				.seat = s->prepared,
 				.userns_fd = s->userns_fd,
@@ -153,6 +153,11 @@ static int compose(struct launch *l, struct err *e)
 	kept.status_fd = journal_status_open(c);
 	if (kept.status_fd < 0) {
 		return err_set_errno(e, kept.status_fd, "%s: making its status file", c->name);
+	}
+	r = netctl_keep(&l->plans.network, m->net, &kept.network_fd, e);
+	if (r < 0) {
+		fd_close(kept.status_fd);
+		return r;
 	}
 	if (notify && service_is_kept(c)) { /* if this fails, less outlives the daemon */
 		kept.notify_fd = fcntl(notify_socket_fd(notify), F_DUPFD_CLOEXEC, 3);

@@ -72,7 +72,9 @@ void numbers_done(struct manager *m)
 static void look_at_traffic(struct context *c, struct numbers *n)
 {
 	struct netctl_traffic found[NETCTL_DEVICES_MAX], *copy;
-	int count = netctl_traffic(c->id.pid, found, NETCTL_DEVICES_MAX);
+	int count = n->shared_network ? netctl_shared_traffic(c->manager->net, c->slot, found,
+							      NETCTL_DEVICES_MAX, n->refused)
+				      : netctl_traffic(c->id.pid, found, NETCTL_DEVICES_MAX);
 
 	if (count <= 0)
 		return;
@@ -103,9 +105,10 @@ static void look(struct context *c, struct numbers *n, uint64_t now_us)
 	n->looked_cpu_us = n->use.cpu_us;
 }
 
-static bool has_own_network(const struct spec *s)
+static void set_network(struct numbers *n, const struct spec *s)
 {
-	return s->network.mode == SPEC_NETWORK_NONE || s->network.mode == SPEC_NETWORK_PRIVATE;
+	n->shared_network = s->network.mode == SPEC_NETWORK_SHARED;
+	n->own_network = s->network.mode != SPEC_NETWORK_HOST;
 }
 
 /* @return the context's numbers, which are about what runs now; NULL when it does not. */
@@ -120,7 +123,7 @@ static struct numbers *numbers_of(struct context *c)
 		if (!c->numbers)
 			return NULL;
 		c->numbers->slot = c->slot;
-		c->numbers->own_network = has_own_network(c->active);
+		set_network(c->numbers, c->active);
 	}
 	return c->numbers;
 }
@@ -301,7 +304,7 @@ void numbers_one(struct manager *m, struct context *c,
 	bool runs = c->id.pid && c->active && sched_slot_stats(m->sched, c->slot, &n.use) == 0;
 
 	if (runs) {
-		n.own_network = has_own_network(c->active);
+		set_network(&n, c->active);
 		if (n.own_network)
 			look_at_traffic(c, &n);
 	}

@@ -17,8 +17,10 @@ struct numbers {
 	unsigned slot; /* what the rest is about: a context that starts again begins anew */
 	struct sched_stats use; /* but for the breakdown of memory */
 	bool own_network; /* else its traffic is the host's */
+	bool shared_network; /* with own_network: addresses of its own on the host's stack */
 	struct netctl_traffic *traffic; /* owned */
 	size_t traffic_count;
+	uint64_t refused[NETCTL_REFUSALS]; /* with shared_network: by netctl_refusal_name() */
 	uint64_t looked_us, looked_cpu_us; /* when io and network were read, and the CPU then */
 };
 

@@ -11,20 +11,9 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "netctl/filter_abi.h"
-#include "netctl/filter_match.h"
+#include "netctl/common.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-const volatile __u32 slot_level; /* of a context's cgroup, from the root of the hierarchy */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, FILTER_CONTEXTS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, struct filter_rules);
-} ward_contexts SEC(".maps");
 
 /* Of the kernel's own structures, what no stable interface shows. */
 struct kernfs_node {
@@ -54,19 +43,6 @@ enum {
 	PRIVILEGED_PORTS = 1024,
 	BIND_WITHOUT_CAPABILITY = 3,
 };
-
-static __always_inline struct filter_rules *own_rules(void)
-{
-	__u64 id = bpf_get_current_ancestor_cgroup_id((int) slot_level);
-
-	return bpf_map_lookup_elem(&ward_contexts, &id);
-}
-
-static __always_inline int refuse(int error)
-{
-	bpf_set_retval(error);
-	return 0;
-}
 
 static __always_inline struct filter_ip user_ip6(const struct bpf_sock_addr *ctx)
 {
@@ -102,7 +78,31 @@ static __always_inline int only6(const struct bpf_sock_addr *ctx)
 	return BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only) != 0;
 }
 
+static __always_inline struct filter_socket *noted(struct bpf_sock_addr *ctx, int make)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return sk ? bpf_sk_storage_get(&ward_sockets, sk, 0, make ? BPF_SK_STORAGE_GET_F_CREATE : 0)
+		  : 0;
+}
+
 /* --- bind --- */
+
+/* A socket is at one address, and the wildcard stands for all: wildcard.bpf.c leads there what
+ * comes for the others. */
+static __always_inline void note_wildcard(const struct filter_rules *r, struct bpf_sock_addr *ctx,
+					  __u32 families)
+{
+	struct filter_socket *s;
+
+	if (ctx->protocol != TCP || r->count < 2)
+		return;
+	s = noted(ctx, families != 0);
+	if (!s)
+		return;
+	s->context = own_id();
+	s->families = families;
+}
 
 static __always_inline int bind_port(const struct filter_rules *r, struct bpf_sock_addr *ctx)
 {
@@ -110,8 +110,9 @@ static __always_inline int bind_port(const struct filter_rules *r, struct bpf_so
 
 	if (port == 0 || port >= PRIVILEGED_PORTS)
 		return 1;
-	return filter_may_listen(r, (__u8) ctx->protocol, port) ? BIND_WITHOUT_CAPABILITY
-								: refuse(FILTER_EACCES);
+	return filter_may_listen(r, (__u8) ctx->protocol, port)
+		       ? BIND_WITHOUT_CAPABILITY
+		       : refuse(FILTER_NO_BIND, FILTER_EACCES);
 }
 
 SEC("cgroup/bind4")
@@ -124,11 +125,21 @@ int ward_bind4(struct bpf_sock_addr *ctx)
 	if (!r)
 		return 1;
 	ip = filter_from4(ctx->user_ip4);
+	note_wildcard(r, ctx, filter_kind(&ip) == FILTER_WILDCARD ? FILTER_FOUR : 0);
 	error = filter_bind(r, &ip, 0, 0);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_BIND, error);
 	ctx->user_ip4 = ip.w[3];
 	return bind_port(r, ctx);
+}
+
+/* A listener of IPv6 at an address of IPv6 is for that family alone, while one at an address of
+ * IPv4 is asked for both. Who has no port in mind will connect, and is better off with IPv6. */
+static __always_inline int serves_both(const struct filter_rules *r,
+				       const struct bpf_sock_addr *ctx)
+{
+	return ctx->protocol == TCP && ctx->user_port != 0 && r->first4 < r->count &&
+	       r->first6 < r->count;
 }
 
 SEC("cgroup/bind6")
@@ -136,14 +147,23 @@ int ward_bind6(struct bpf_sock_addr *ctx)
 {
 	struct filter_rules *r = own_rules();
 	struct filter_ip ip;
-	int error;
+	__u32 families;
+	int only, error;
 
 	if (!r)
 		return 1;
 	ip = user_ip6(ctx);
-	error = filter_bind(r, &ip, 1, only6(ctx));
+	only = only6(ctx);
+	families = filter_kind(&ip) != FILTER_WILDCARD ? 0
+		   : filter_is4(&ip)		       ? FILTER_FOUR
+		   : only			       ? FILTER_SIX
+						       : FILTER_FOUR | FILTER_SIX;
+	note_wildcard(r, ctx, families);
+	if (families == (FILTER_FOUR | FILTER_SIX) && serves_both(r, ctx))
+		ip = *filter_address(r, r->first4);
+	error = filter_bind(r, &ip, 1, only);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_BIND, error);
 	set_user_ip6(ctx, &ip);
 	return bind_port(r, ctx);
 }
@@ -154,7 +174,7 @@ static __always_inline int is_ours(struct bpf_sock *found)
 {
 	struct sock *sk = kernel_sock(found);
 	struct cgroup *cg = BPF_CORE_READ(sk, sk_cgrp_data.cgroup), *slot = 0;
-	__u64 own = bpf_get_current_ancestor_cgroup_id((int) slot_level), id = 0;
+	__u64 own = own_id(), id = 0;
 	__u64 level = slot_level & 63;
 
 	if (bpf_core_field_exists(cg->ancestors)) {
@@ -305,16 +325,16 @@ int ward_connect4(struct bpf_sock_addr *ctx)
 	to = filter_from4(ctx->user_ip4);
 	loopback = destination(r, ctx, &to, 0);
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_CONNECT, loopback);
 	ctx->user_ip4 = to.w[3];
 	if (ctx->sk->src_ip4 != 0)
 		return 1;
 	if (ctx->sk->src_port != 0) /* sent from without being bound: it has the wildcard */
-		return refuse(FILTER_EADDRNOTAVAIL);
+		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
 	error = source(r, &to, loopback, &from);
 	if (!error)
 		error = bind_source4(ctx, &from);
-	return error ? refuse(error) : 1;
+	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
 }
 
 SEC("cgroup/connect6")
@@ -329,16 +349,16 @@ int ward_connect6(struct bpf_sock_addr *ctx)
 	to = user_ip6(ctx);
 	loopback = destination(r, ctx, &to, only6(ctx));
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_CONNECT, loopback);
 	set_user_ip6(ctx, &to);
 	if (ctx->sk->src_ip6[0] | ctx->sk->src_ip6[1] | ctx->sk->src_ip6[2] | ctx->sk->src_ip6[3])
 		return 1;
 	if (ctx->sk->src_port != 0)
-		return refuse(FILTER_EADDRNOTAVAIL);
+		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
 	error = source(r, &to, loopback, &from);
 	if (!error)
 		error = bind_source6(ctx, &from);
-	return error ? refuse(error) : 1;
+	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
 }
 
 /* --- datagrams --- */
@@ -356,6 +376,22 @@ static __always_inline int message_source(const struct filter_rules *r, const st
 	return filter_is_address(r, from) ? 0 : FILTER_EADDRNOTAVAIL;
 }
 
+/* Who sends to loopback without a connection compares where the answer comes from. */
+static __always_inline void note_led(struct bpf_sock_addr *ctx, int led)
+{
+	struct filter_socket *s = noted(ctx, led);
+
+	if (s && (led || s->led == ctx->user_port))
+		s->led = led ? ctx->user_port : 0;
+}
+
+static __always_inline int was_led(struct bpf_sock_addr *ctx)
+{
+	struct filter_socket *s = noted(ctx, 0);
+
+	return s && s->led != 0 && s->led == ctx->user_port;
+}
+
 SEC("cgroup/sendmsg4")
 int ward_sendmsg4(struct bpf_sock_addr *ctx)
 {
@@ -368,11 +404,12 @@ int ward_sendmsg4(struct bpf_sock_addr *ctx)
 	to = filter_from4(ctx->user_ip4);
 	loopback = destination(r, ctx, &to, 0);
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_SEND, loopback);
 	from = filter_from4(ctx->msg_src_ip4);
 	error = message_source(r, &to, loopback, &from);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_SEND, error);
+	note_led(ctx, loopback && !filter_same(&to, &r->loopback4));
 	ctx->user_ip4 = to.w[3];
 	ctx->msg_src_ip4 = from.w[3];
 	return 1;
@@ -391,16 +428,17 @@ int ward_sendmsg6(struct bpf_sock_addr *ctx)
 	/* The kernel takes no IPv4 from this hook, so without IPv6 there is no ::1. */
 	loopback = destination(r, ctx, &to, 1);
 	if (loopback < 0)
-		return refuse(loopback);
+		return refuse(FILTER_NO_SEND, loopback);
 	if (filter_is4(&to))
-		return refuse(FILTER_EADDRNOTAVAIL);
+		return refuse(FILTER_NO_SEND, FILTER_EADDRNOTAVAIL);
 	from.w[0] = ctx->msg_src_ip6[0];
 	from.w[1] = ctx->msg_src_ip6[1];
 	from.w[2] = ctx->msg_src_ip6[2];
 	from.w[3] = ctx->msg_src_ip6[3];
 	error = message_source(r, &to, loopback, &from);
 	if (error)
-		return refuse(error);
+		return refuse(FILTER_NO_SEND, error);
+	note_led(ctx, loopback && !filter_is_own_loopback(r, &to));
 	set_user_ip6(ctx, &to);
 	ctx->msg_src_ip6[0] = from.w[0];
 	ctx->msg_src_ip6[1] = from.w[1];
@@ -424,7 +462,24 @@ static __always_inline int show4(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-static __always_inline int show6(struct bpf_sock_addr *ctx)
+SEC("cgroup/recvmsg4")
+int ward_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	struct filter_rules *r = own_rules();
+	struct filter_ip ip;
+
+	if (!r)
+		return 1;
+	ip = filter_from4(ctx->user_ip4);
+	if (was_led(ctx) && filter_is_address(r, &ip))
+		ip = r->loopback4;
+	if (filter_show(r, &ip))
+		ctx->user_ip4 = ip.w[3];
+	return 1;
+}
+
+SEC("cgroup/recvmsg6")
+int ward_recvmsg6(struct bpf_sock_addr *ctx)
 {
 	struct filter_rules *r = own_rules();
 	struct filter_ip ip;
@@ -432,21 +487,11 @@ static __always_inline int show6(struct bpf_sock_addr *ctx)
 	if (!r)
 		return 1;
 	ip = user_ip6(ctx);
+	if (was_led(ctx) && filter_is_address(r, &ip))
+		ip = filter_is4(&ip) ? r->loopback4 : r->loopback6;
 	if (filter_show(r, &ip))
 		set_user_ip6(ctx, &ip);
 	return 1;
-}
-
-SEC("cgroup/recvmsg4")
-int ward_recvmsg4(struct bpf_sock_addr *ctx)
-{
-	return show4(ctx);
-}
-
-SEC("cgroup/recvmsg6")
-int ward_recvmsg6(struct bpf_sock_addr *ctx)
-{
-	return show6(ctx);
 }
 
 SEC("cgroup/getsockname4")
@@ -458,7 +503,21 @@ int ward_sockname4(struct bpf_sock_addr *ctx)
 SEC("cgroup/getsockname6")
 int ward_sockname6(struct bpf_sock_addr *ctx)
 {
-	return show6(ctx);
+	struct filter_rules *r = own_rules();
+	struct filter_socket *s;
+	struct filter_ip ip;
+
+	if (!r)
+		return 1;
+	ip = user_ip6(ctx);
+	s = filter_is4(&ip) ? noted(ctx, 0) : 0;
+	if (s && s->families & FILTER_SIX && r->first6 < r->count) {
+		ip = *filter_address(r, r->first6);
+		set_user_ip6(ctx, &ip);
+	}
+	if (filter_show(r, &ip))
+		set_user_ip6(ctx, &ip);
+	return 1;
 }
 
 /* Who connected to its loopback was led to its own address: still it is shown what it asked for. */

@@ -52,6 +52,47 @@ _Static_assert(sizeof(struct filter_rules) ==
 			       36 * FILTER_PEERS_MAX + 8 + 4 * FILTER_ADDRESSES_MAX + 8,
 	       "no hidden padding: a map is taken over by another daemon");
 
+/* What a context sent and received, each CPU's part; what was refused to it, and by what. */
+enum filter_direction { FILTER_RECEIVED, FILTER_SENT, FILTER_DIRECTIONS };
+enum filter_way { FILTER_BY4, FILTER_BY6, FILTER_BY_LOOPBACK, FILTER_WAYS };
+enum filter_refusal {
+	FILTER_NO_SOCKET, /* a kind of socket */
+	FILTER_NO_OPTION, /* a socket option */
+	FILTER_NO_BIND, /* an address or a port */
+	FILTER_NO_CONNECT, /* a peer, by connect(2) */
+	FILTER_NO_SEND, /* a peer or a source, of a datagram */
+	FILTER_NO_SOURCE, /* a packet that would leave with another's address */
+	FILTER_NO_DESTINATION, /* a packet that came for another's address */
+	FILTER_REFUSALS
+};
+struct filter_traffic {
+	__u64 packets[FILTER_DIRECTIONS][FILTER_WAYS];
+	__u64 bytes[FILTER_DIRECTIONS][FILTER_WAYS];
+	__u64 refused[FILTER_REFUSALS];
+};
+_Static_assert(sizeof(struct filter_traffic) % 8 == 0, "as wide as a CPU's part is");
+
+/* What is remembered of a socket of a context. */
+enum filter_families { FILTER_FOUR = 1, FILTER_SIX = 2 };
+struct filter_socket {
+	__u64 context; /* bound to the wildcard: the cgroup, whose addresses it all stands for */
+	__u32 families; /* of the wildcard: enum filter_families */
+	__u32 led; /* the port at its own address, when it had asked for loopback; network order */
+};
+
+/* Where a listener on the wildcard is found: there are several with SO_REUSEPORT, or while one
+ * takes over from another. */
+#define FILTER_LISTENERS_MAX 16384
+#define FILTER_LISTENERS_EACH 4
+struct filter_listener {
+	__u64 context;
+	__u16 port; /* host order */
+	__u8 family; /* one of enum filter_families */
+	__u8 n;
+	__u32 unused;
+};
+#define FILTER_REACHED_MAX 65536
+
 /** The sixteen bits after fd of the network that private IPv6 loopbacks come from. */
 #define FILTER_LOOPBACK6_0 0xfd576172u
 #define FILTER_LOOPBACK6_1 0x64000000u

@@ -146,7 +146,10 @@ FILTER_INLINE int filter_bind(const struct filter_rules *r, struct filter_ip *ip
 	case FILTER_WILDCARD:
 		return filter_to_address(r, ip, is6 && !filter_is4(ip), only6);
 	case FILTER_LOOPBACK:
-		return filter_to_loopback(r, ip, only6);
+		/* By its true name only those come who bind to each address that there is, and
+		 * they take 127.0.0.1 or ::1 as well. */
+		return filter_is_localhost(ip) ? filter_to_loopback(r, ip, only6)
+					       : FILTER_EADDRNOTAVAIL;
 	case FILTER_GROUP:
 		return r->flags & FILTER_MULTICAST ? 0 : FILTER_EADDRNOTAVAIL;
 	case FILTER_PLAIN:

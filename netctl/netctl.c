@@ -15,12 +15,29 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "netctl/filter.h"
 
 void netctl_probe(struct facts *facts)
 {
 	/* Whoever may mount may make one where the kernel has them. */
 	facts->net_ns = access("/proc/self/ns/net", F_OK) == 0;
 	facts->net_shared = netctl_hooks(NULL, NULL);
+}
+
+bool netctl_hooks(struct buf *present, struct buf *missing)
+{
+	struct filter_hook hooks[FILTER_HOOKS_MAX];
+	unsigned n = filter_hooks(hooks);
+	bool all = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct buf *to = hooks[i].present ? present : missing;
+
+		all = all && hooks[i].present;
+		if (to)
+			buf_printf(to, "%s%s", to->len ? " " : "", hooks[i].name);
+	}
+	return all;
 }
 
 /* --- the plan --- */

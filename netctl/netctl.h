@@ -59,6 +59,10 @@ struct netctl_context {
 [[nodiscard]] int netctl_steps(const struct netctl_plan *p, struct netctl_host *h,
 			       const struct netctl_context *c, struct step_list *steps,
 			       struct err *e);
+/** What the first process of a context is to hold open, so that it is reached at all its addresses
+ * when there is no daemon. @ret the caller's; -1: nothing. */
+[[nodiscard]] int netctl_keep(const struct netctl_plan *p, struct netctl_host *h, int *ret,
+			      struct err *e);
 /** One that runs on from an earlier daemon. */
 [[nodiscard]] int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h,
 			       const struct netctl_context *c, struct err *e);
@@ -85,9 +89,17 @@ bool netctl_hooks(struct buf *present, struct buf *missing);
 struct netctl_traffic {
 	char device[16]; /* as the context calls it */
 	uint64_t received_bytes, received_packets, sent_bytes, sent_packets;
+	const char *family; /* "ipv4", "ipv6": alone; NULL: whatever there was */
 };
 /** What went through the devices of a process's network namespace; those beyond `max` are left
  * out. @return how many, or -errno. */
 int netctl_traffic(pid_t pid, struct netctl_traffic *ret, size_t max);
 /** The same from the text of a /proc/PID/net/dev. @return how many. */
 int netctl_traffic_parse(const char *text, struct netctl_traffic *ret, size_t max);
+#define NETCTL_REFUSALS 7
+/** What a slot on the shared stack sent and received as its sockets did: by family, and its own
+ * loopback as "lo"; and what was refused to it. @return how many rows, or -errno. */
+int netctl_shared_traffic(const struct netctl_host *h, unsigned slot, struct netctl_traffic *ret,
+			  size_t max, uint64_t refused[static NETCTL_REFUSALS]);
+/** "bind": what it was that was refused. */
+const char *netctl_refusal_name(unsigned i);

@@ -3,18 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "netctl/filter_abi.h"
-#include "netctl/filter_match.h"
-
-extern const volatile __u32 slot_level;
-
-extern struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, FILTER_CONTEXTS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, struct filter_rules);
-} ward_contexts SEC(".maps");
+#include "netctl/common.bpf.h"
 
 enum {
 	ICMP = 1,
@@ -26,19 +15,6 @@ enum {
 	LO = 1, /* the index of "lo", in every namespace */
 	EPROTONOSUPPORT_ = -93,
 };
-
-static __always_inline struct filter_rules *own_rules(void)
-{
-	__u64 id = bpf_get_current_ancestor_cgroup_id((int) slot_level);
-
-	return bpf_map_lookup_elem(&ward_contexts, &id);
-}
-
-static __always_inline int refuse(int error)
-{
-	bpf_set_retval(error);
-	return 0;
-}
 
 /* --- sockets and their options --- */
 
@@ -57,8 +33,9 @@ int ward_create(struct bpf_sock *ctx)
 	if ((type == STREAM && protocol == TCP) || (type == DGRAM && protocol == UDP))
 		return 1;
 	if (type == DGRAM && (protocol == ICMP || protocol == ICMPV6))
-		return r->flags & FILTER_PING ? 1 : refuse(FILTER_EPERM);
-	return refuse(type == STREAM || type == DGRAM ? EPROTONOSUPPORT_ : FILTER_EPERM);
+		return r->flags & FILTER_PING ? 1 : refuse(FILTER_NO_SOCKET, FILTER_EPERM);
+	return refuse(FILTER_NO_SOCKET,
+		      type == STREAM || type == DGRAM ? EPROTONOSUPPORT_ : FILTER_EPERM);
 }
 
 SEC("cgroup/setsockopt")
@@ -67,19 +44,12 @@ int ward_setsockopt(struct bpf_sockopt *ctx)
 	struct filter_rules *r = own_rules();
 
 	if (r && filter_option_denied(r, ctx->level, ctx->optname))
-		return refuse(FILTER_EPERM);
+		return refuse(FILTER_NO_OPTION, FILTER_EPERM);
 	ctx->optlen = 0; /* the value is the caller's, however long */
 	return 1;
 }
 
 /* --- packets --- */
-
-static __always_inline struct filter_rules *rules_of(struct __sk_buff *skb)
-{
-	__u64 id = bpf_skb_ancestor_cgroup_id(skb, (int) slot_level);
-
-	return bpf_map_lookup_elem(&ward_contexts, &id);
-}
 
 struct header4 {
 	__u8 start[9], protocol, sum[2];
@@ -132,17 +102,53 @@ static __always_inline int end_of(struct __sk_buff *skb, int incoming, struct fi
 	return judge(&bound, ret, six->protocol);
 }
 
+static __always_inline void count(struct __sk_buff *skb, __u64 id, enum filter_direction direction,
+				  const struct filter_ip *ip)
+{
+	struct filter_traffic *t = bpf_map_lookup_elem(&ward_traffic, &id);
+	enum filter_way way = filter_is4(ip) ? FILTER_BY4 : FILTER_BY6;
+
+	if (!t)
+		return;
+	if (filter_kind(ip) == FILTER_LOOPBACK)
+		way = FILTER_BY_LOOPBACK;
+	add(&t->packets[direction][way], 1);
+	add(&t->bytes[direction][way], skb->len);
+}
+
+static __always_inline __u64 id_of(struct __sk_buff *skb)
+{
+	return bpf_skb_ancestor_cgroup_id(skb, (int) slot_level);
+}
+
 SEC("cgroup_skb/egress")
 int ward_egress(struct __sk_buff *skb)
 {
 	struct filter_rules *r;
 	struct filter_ip from;
 	int what = end_of(skb, 0, &from);
+	__u64 id = id_of(skb);
 
-	if (what == BOUND)
-		return 1;
-	r = rules_of(skb);
-	return !r || (what == LOOK && filter_is_own(r, &from));
+	if (what != BOUND) {
+		r = bpf_map_lookup_elem(&ward_contexts, &id);
+		if (!r)
+			return 1;
+		if (what == NO_IP || !filter_is_own(r, &from)) {
+			count_refusal(id, FILTER_NO_SOURCE);
+			return 0;
+		}
+	}
+	count(skb, id, FILTER_SENT, &from);
+	return 1;
+}
+
+static __always_inline int may_come(struct __sk_buff *skb, const struct filter_rules *r,
+				    const struct filter_ip *to)
+{
+	if (filter_is_own_loopback(r, to))
+		return skb->ifindex == LO;
+	return filter_is_address(r, to) ||
+	       (filter_kind(to) == FILTER_GROUP && (r->flags & FILTER_MULTICAST));
 }
 
 SEC("cgroup_skb/ingress")
@@ -151,16 +157,17 @@ int ward_ingress(struct __sk_buff *skb)
 	struct filter_rules *r;
 	struct filter_ip to;
 	int what = end_of(skb, 1, &to);
+	__u64 id = id_of(skb);
 
-	if (what == BOUND)
-		return 1;
-	r = rules_of(skb);
-	if (!r)
-		return 1;
-	if (what == NO_IP)
-		return 0;
-	if (filter_is_own_loopback(r, &to))
-		return skb->ifindex == LO;
-	return filter_is_address(r, &to) ||
-	       (filter_kind(&to) == FILTER_GROUP && (r->flags & FILTER_MULTICAST));
+	if (what != BOUND) {
+		r = bpf_map_lookup_elem(&ward_contexts, &id);
+		if (!r)
+			return 1;
+		if (what == NO_IP || !may_come(skb, r, &to)) {
+			count_refusal(id, FILTER_NO_DESTINATION);
+			return 0;
+		}
+	}
+	count(skb, id, FILTER_RECEIVED, &to);
+	return 1;
 }

@@ -11,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "netctl/filter.h"
 #include "netctl/link.h"
-#include "netctl/netctl.h"
+#include "netctl/shared.h"
+#include "netctl/wildcard.h"
 
 #define LO_INDEX 1
 /* 127.0.0.0/16 stays the host's: 127.0.0.1, 127.0.1.1, 127.0.0.53. */
@@ -27,35 +28,7 @@ _Static_assert(NETCTL_LISTEN_MAX == FILTER_LISTEN_MAX, "a plan's ports fit an en
 _Static_assert(NETCTL_PEERS_MAX == FILTER_PEERS_MAX, "a plan's peers fit an entry");
 _Static_assert(sizeof(struct inet_ip) == sizeof(struct filter_ip), "the same bytes");
 
-/* Kept small: there may be thousands. */
-struct holder {
-	char *name;
-	unsigned slot;
-	uint64_t cgroup_id;
-	uint32_t loopback; /* its number */
-	bool leaving;
-	size_t count;
-	struct inet_ip addresses[];
-};
-
-struct netctl_host {
-	int cgroup; /* borrowed; -1: none */
-	unsigned level;
-	bool loaded, attached;
-	struct filter filter;
-	struct holder **holders;
-	size_t count, room;
-};
-
 /* --- who has what --- */
-
-static struct holder *holder_of(const struct netctl_host *h, unsigned slot)
-{
-	for (size_t i = 0; i < h->count; i++)
-		if (h->holders[i]->slot == slot)
-			return h->holders[i];
-	return NULL;
-}
 
 static void holder_free(struct holder *x)
 {
@@ -139,14 +112,6 @@ static struct filter_ip to_filter(const struct inet_ip *ip)
 
 	memcpy(&f, ip, sizeof(f));
 	return f;
-}
-
-static struct inet_ip from_filter(const struct filter_ip *f)
-{
-	struct inet_ip ip;
-
-	memcpy(&ip, f, sizeof(ip));
-	return ip;
 }
 
 static void fill_addresses(const struct netctl_plan *p, struct filter_rules *r)
@@ -266,7 +231,7 @@ static int want_address(struct netctl_host *h, const struct holder *x, const str
 static int want_loopback6(struct netctl_host *h, const struct holder *x, struct filter_rules *r,
 			  struct err *e)
 {
-	struct inet_ip ip = from_filter(&r->loopback6);
+	struct inet_ip ip = shared_ip(&r->loopback6);
 	int result;
 
 	if (r->first6 == r->count)
@@ -280,29 +245,46 @@ static int want_loopback6(struct netctl_host *h, const struct holder *x, struct 
 		       : 0;
 }
 
-/* With the first address of a network the kernel takes those that were added after it: who still
- * holds one of them gets it back. */
-static void restore_others(struct netctl_host *h, uint32_t interface)
+static bool same_network(const struct filter_ip *a, const struct filter_ip *b, unsigned prefix)
+{
+	uint32_t mask = prefix ? UINT32_MAX << (32 - prefix) : 0;
+
+	return ((ntohl(a->w[3]) ^ ntohl(b->w[3])) & mask) == 0;
+}
+
+/* @return whether `r` gets an address back, or has the one that says that nothing was taken. */
+static bool give_back(const struct filter_rules *r, const struct filter_ip *first, uint32_t where)
+{
+	for (uint32_t a = 0; a < r->count && a < FILTER_ADDRESSES_MAX; a++) {
+		struct inet_ip ip = shared_ip(&r->addresses[a]);
+
+		if (!(r->added >> a & 1) || r->interfaces[a] != where || !inet_is_v4(&ip) ||
+		    !same_network(&r->addresses[a], first, where >> 24))
+			continue;
+		if (link_has(&ip))
+			return false;
+		(void) link_add((int) (where & 0xffffff), &ip, where >> 24);
+	}
+	return true;
+}
+
+/* With the first address of a network the kernel takes those that were added after it, all of
+ * them: who still needs one gets it back. @where index and prefix, as in the rules. */
+static void restore_others(struct netctl_host *h, const struct filter_ip *first, uint32_t where)
 {
 	struct filter_rules r;
 
-	for (size_t i = 0; i < h->count; i++) {
-		if (filter_get(&h->filter, h->holders[i]->cgroup_id, &r) < 0)
-			continue;
-		for (uint32_t a = 0; a < r.count; a++) {
-			struct inet_ip ip = from_filter(&r.addresses[a]);
-
-			if ((r.added >> a & 1) && (r.interfaces[a] & 0xffffff) == interface &&
-			    inet_is_v4(&ip))
-				(void) link_add((int) interface, &ip, r.interfaces[a] >> 24);
-		}
-	}
+	for (size_t i = 0; i < h->count; i++)
+		if (!h->holders[i]->leaving &&
+		    filter_get(&h->filter, h->holders[i]->cgroup_id, &r) == 0 &&
+		    !give_back(&r, first, where))
+			return;
 }
 
 static void take_away(struct netctl_host *h, const struct filter_rules *r)
 {
 	for (uint32_t i = 0; i < r->count && i < FILTER_ADDRESSES_MAX; i++) {
-		struct inet_ip ip = from_filter(&r->addresses[i]);
+		struct inet_ip ip = shared_ip(&r->addresses[i]);
 		uint32_t interface = r->interfaces[i] & 0xffffff;
 
 		if (!(r->added >> i & 1))
@@ -310,13 +292,20 @@ static void take_away(struct netctl_host *h, const struct filter_rules *r)
 		if (link_remove((int) interface, &ip, r->interfaces[i] >> 24) < 0)
 			log_debug("an address of interface %u was gone already", interface);
 		else if (inet_is_v4(&ip))
-			restore_others(h, interface);
+			restore_others(h, &r->addresses[i], r->interfaces[i]);
 	}
 	if (r->loopback6_added) {
-		struct inet_ip ip = from_filter(&r->loopback6);
+		struct inet_ip ip = shared_ip(&r->loopback6);
 
 		(void) link_remove(LO_INDEX, &ip, 128);
 	}
+}
+
+static void forget(struct netctl_host *h, uint64_t cgroup_id, const struct filter_rules *r)
+{
+	take_away(h, r);
+	wildcard_remove(&h->filter, cgroup_id, r);
+	filter_remove(&h->filter, cgroup_id);
 }
 
 /* --- a context comes and goes --- */
@@ -335,7 +324,7 @@ static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p
 	return 0;
 }
 
-static int make_ready(struct netctl_host *h, struct err *e)
+int shared_ready(struct netctl_host *h, bool wide, struct err *e)
 {
 	int r = 0;
 
@@ -345,9 +334,10 @@ static int make_ready(struct netctl_host *h, struct err *e)
 		r = filter_load(&h->filter, h->cgroup, h->level, e);
 		h->loaded = r == 0;
 	}
-	if (r == 0 && !h->attached) {
-		r = filter_attach(&h->filter, e);
+	if (r == 0 && (!h->attached || (wide && !h->wide))) {
+		r = filter_attach(&h->filter, h->wide || wide, e);
 		h->attached = r == 0;
+		h->wide = h->wide || (wide && r == 0);
 	}
 	return r;
 }
@@ -356,32 +346,41 @@ void netctl_warm(struct netctl_host *h)
 {
 	struct err e = { 0 };
 
-	if (!h->attached && make_ready(h, &e) < 0)
+	if (!h->attached && shared_ready(h, false, &e) < 0)
 		log_debug("%s", e.text); /* the start that needs it says so */
 }
 
 void netctl_leaving(struct netctl_host *h, unsigned slot)
 {
-	struct holder *x = holder_of(h, slot);
+	struct holder *x = shared_holder(h, slot);
 
 	if (x)
 		x->leaving = true;
 }
 
+static void narrow(struct netctl_host *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->holders[i]->count > 1)
+			return;
+	filter_narrow(&h->filter);
+	h->wide = false;
+}
+
 void netctl_gone(struct netctl_host *h, unsigned slot)
 {
-	struct holder *x = h ? holder_of(h, slot) : NULL;
+	struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_rules r;
 	uint64_t id;
 
-	if (!x)
-		return;
-	id = x->cgroup_id;
-	holder_drop(h, x);
-	if (filter_get(&h->filter, id, &r) == 0) {
-		take_away(h, &r);
-		filter_remove(&h->filter, id);
+	if (x) {
+		id = x->cgroup_id;
+		holder_drop(h, x);
+		if (filter_get(&h->filter, id, &r) == 0)
+			forget(h, id, &r);
 	}
+	if (h && h->wide)
+		narrow(h); /* also of one that never joined */
 }
 
 static int join(struct netctl_host *h, const struct netctl_plan *p, const struct netctl_context *c,
@@ -389,7 +388,7 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 {
 	struct filter_rules rules;
 	struct holder *x;
-	int r = make_ready(h, e);
+	int r = shared_ready(h, p->address_count > 1, e);
 
 	if (r == 0)
 		r = refuse_taken(h, p, e);
@@ -404,9 +403,15 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 	for (uint32_t i = 0; r == 0 && i < p->address_count; i++)
 		r = want_address(h, x, p, i, &rules, e);
 	if (r == 0)
+		r = fault_point("address-added", e);
+	if (r == 0)
 		r = want_loopback6(h, x, &rules, e);
 	if (r == 0) {
-		r = filter_set(&h->filter, c->cgroup_id, &rules);
+		r = filter_count(&h->filter, c->cgroup_id);
+		if (r == 0)
+			r = filter_set(&h->filter, c->cgroup_id, &rules);
+		if (r == 0)
+			r = wildcard_add(&h->filter, c->cgroup_id, &rules);
 		if (r < 0)
 			(void) err_set_errno(e, r, "network: noting the rules");
 	}
@@ -509,7 +514,10 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 	if (!x)
 		return err_set(e, -ENOMEM, "network: out of memory");
 	x->loopback = (ntohl(rules.loopback4.w[3]) & 0xffffff) - LOOPBACK_FIRST;
-	return 0;
+	h->wide = h->wide || rules.count > 1;
+	if (filter_count(&h->filter, c->cgroup_id) < 0)
+		log_debug("%s: what it sends is not counted", c->name);
+	return wildcard_add(&h->filter, c->cgroup_id, &rules);
 }
 
 static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
@@ -529,10 +537,8 @@ static void sweep(struct netctl_host *h)
 
 	while (more == 0) {
 		more = filter_next(&h->filter, &id, &next);
-		if (!is_held(h, id) && filter_get(&h->filter, id, &r) == 0) {
-			take_away(h, &r);
-			filter_remove(&h->filter, id);
-		}
+		if (!is_held(h, id) && filter_get(&h->filter, id, &r) == 0)
+			forget(h, id, &r);
 		id = next;
 	}
 }
@@ -544,39 +550,9 @@ int netctl_settle(struct netctl_host *h, struct err *e)
 	if (!h->loaded)
 		return 0;
 	sweep(h);
-	r = filter_attach(&h->filter, e);
+	r = filter_attach(&h->filter, h->wide, e);
 	h->attached = r == 0;
+	if (!h->wide)
+		filter_narrow(&h->filter);
 	return r;
-}
-
-bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret)
-{
-	const struct holder *x = h ? holder_of(h, slot) : NULL;
-	struct filter_rules r;
-
-	if (!x || filter_get(&h->filter, x->cgroup_id, &r) < 0)
-		return false;
-	*ret = (struct netctl_where){ .loopback4 = from_filter(&r.loopback4),
-				      .loopback6 = from_filter(&r.loopback6) };
-	if (r.first4 < r.count)
-		ret->first4 = from_filter(&r.addresses[r.first4]);
-	if (r.first6 < r.count)
-		ret->first6 = from_filter(&r.addresses[r.first6]);
-	return true;
-}
-
-bool netctl_hooks(struct buf *present, struct buf *missing)
-{
-	struct filter_hook hooks[FILTER_HOOKS_MAX];
-	unsigned n = filter_hooks(hooks);
-	bool all = true;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct buf *to = hooks[i].present ? present : missing;
-
-		all = all && hooks[i].present;
-		if (to)
-			buf_printf(to, "%s%s", to->len ? " " : "", hooks[i].name);
-	}
-	return all;
 }

@@ -45,6 +45,11 @@ check    busybox-static     cmd:busybox
 check    debootstrap        cmd:debootstrap
 check    nginx-light        cmd:nginx
 check    postgresql         file:/usr/lib/postgresql/*/bin/initdb
+check    openssh-server     file:/usr/sbin/sshd
+check    openssh-client     cmd:ssh
+check    redis-server       cmd:redis-server
+check    redis-tools        cmd:redis-cli
+check    dnsmasq-base       cmd:dnsmasq
 lab      qemu-system-x86    cmd:qemu-system-x86_64
 lab      debootstrap        cmd:debootstrap
 lab      e2fsprogs          cmd:mke2fs

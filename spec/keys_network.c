@@ -27,8 +27,8 @@ static const struct row network[] = {
 		.help = "The addresses of a context with mode = shared, IPv4 and IPv6, which needs "
 			"at least one; several may stand on one line. No two contexts can have the "
 			"same. With an interface, an address that the host lacks is added to it "
-			"while the context runs. The first of each family is what a wildcard "
-			"stands for.",
+			"while the context runs. A wildcard stands for all of them when a TCP "
+			"server listens there, else for the first of its family.",
 	},
 	{
 		.section = "network",

@@ -175,10 +175,25 @@ static void network(const struct writer *w)
 
 			begin(w, i);
 			label(w, "device", t->device);
+			if (t->family)
+				label(w, "family", t->family);
 			end(w,
 			    *(const uint64_t *) (const void *) ((const char *) t +
 								w->family->offset),
 			    0);
+		}
+	}
+}
+
+static void refused(const struct writer *w)
+{
+	for (size_t i = 0; i < w->m->count; i++) {
+		const struct numbers *n = w->m->rows[i].now;
+
+		for (unsigned k = 0; n && n->shared_network && k < NETCTL_REFUSALS; k++) {
+			begin(w, i);
+			label(w, "what", netctl_refusal_name(k));
+			end(w, n->refused[k], 0);
 		}
 	}
 }
@@ -378,6 +393,8 @@ static const struct family families[] = {
 	{ "ward_context_network_sent_packets", "", COUNTER,
 	  "Packets sent by a device of the context's own network.",
 	  BY_AT(network, netctl_traffic, sent_packets) },
+	{ "ward_context_network_refused", "", COUNTER,
+	  "What the shared network kept from the context: calls, and packets.", BY(refused) },
 	/* the daemon */
 	{ "ward_contexts", "", GAUGE, "Contexts, by state.", BY(contexts) },
 	{ "ward_start_duration_seconds", "seconds", HISTOGRAM,

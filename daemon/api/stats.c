@@ -88,6 +88,10 @@ static void put_network(struct page *p, const struct numbers *n)
 
 		page_puts(p, i ? ", {" : "{");
 		text(p, "device", t->device);
+		if (t->family) {
+			page_puts(p, ", ");
+			text(p, "family", t->family);
+		}
 		next_number(p, "received_bytes", t->received_bytes);
 		next_number(p, "received_packets", t->received_packets);
 		next_number(p, "sent_bytes", t->sent_bytes);
@@ -96,6 +100,18 @@ static void put_network(struct page *p, const struct numbers *n)
 	}
 	if (n->own_network)
 		page_puts(p, "]");
+}
+
+static void put_refused(struct page *p, const struct numbers *n)
+{
+	page_puts(p,
+		  n->shared_network ? ", \"network_refused\": {" : ", \"network_refused\": null");
+	for (unsigned i = 0; i < NETCTL_REFUSALS && n->shared_network; i++) {
+		page_puts(p, i ? ", " : "");
+		number(p, netctl_refusal_name(i), n->refused[i]);
+	}
+	if (n->shared_network)
+		page_puts(p, "}");
 }
 
 static void put_pressure(struct page *p, const struct sched_stats *s)
@@ -188,6 +204,7 @@ static void put_row(const struct numbers_row *row, void *arg)
 	put_pressure(p, &row->now->use);
 	put_io(p, &row->now->use);
 	put_network(p, row->now);
+	put_refused(p, row->now);
 	put_promise(p, &row->promise);
 	put_delivered(p, row);
 	page_puts(p, row->now->use.frozen ? ", \"frozen\": true}" : ", \"frozen\": false}");

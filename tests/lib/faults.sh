@@ -27,6 +27,7 @@ needs() { # POINT: what the host must have to come past it, as doctor calls it
 	mount-cgroup) echo cgroup2 ;;
 	cgroup-devices) echo devices ;;
 	image-made | loop-attached) echo loop ;;
+	network-join | address-added) echo shared ;;
 	esac
 }
 lacks() { # POINT FACTS: why this host never comes past it; fails where it should
@@ -161,6 +162,28 @@ stray_loops() {
 		[ "${STATE[$backing]-stopped}" != stopped ] || tell "loop device of $backing"
 	done 2>/dev/null
 }
+# addresses that were added for a context that is not there, and what the kernel was told of it
+entries() { # of a map of the shared network's programs; as no other daemon is in the network namespace
+	local program id
+	program=$(bpftool -j cgroup show "$1" 2>/dev/null | jq '[.[] | select(.name | startswith("ward_egress"))][0].id')
+	for id in $(bpftool -j prog show id "$program" 2>/dev/null | jq '.map_ids[]'); do
+		case $(bpftool -j map show id "$id" | jq -r .name) in
+		ward_contexts | ward_traffic) bpftool -j map dump id "$id" | jq length ;;
+		esac
+	done
+}
+stray_network() {
+	local address family want=0 count
+	[ "${STATE[shared]-stopped}" = stopped ] || want=1
+	while read -r family address; do
+		[ "$want" = 1 ] || tell "address $address"
+	done < <(ip -o address show near | awk '$4 !~ /^fe80/ { print $3, $4 }')
+	[ "$want" = 1 ] || ! ip -o -6 address show lo | grep -q fd57: || tell "a loopback of IPv6"
+	command -v bpftool >/dev/null || return 0
+	for count in $(entries "$(our_cgroups | grep "unified.*/$INSTANCE\$")"); do
+		[ "$count" = "$want" ] || tell "$count entries of the shared network"
+	done
+}
 # in the host's table any of ours, in the daemon's any that it was not born with nor got from the host
 stray_mounts() {
 	local -A host=()
@@ -186,6 +209,7 @@ stray() {
 	stray_files
 	stray_loops
 	stray_mounts
+	case $context in shared | '') stray_network ;; esac
 	[ "${PID[steady]-}" = "$STEADY" ] || tell "another steady context"
 }
 nothing_stray() { STRAY=$(stray); [ -z "$STRAY" ]; }

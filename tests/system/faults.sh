@@ -9,7 +9,9 @@ WARDD=${WARD_FAULTS:-$BUILD/faults/wardd}
 # what the daemons leave is this shell's, which reaps at once, not like any init
 [ -n "${REAPS-}" ] || REAPS=1 exec python3 -c 'import ctypes, os, sys
 ctypes.CDLL(None).prctl(36, 1) # PR_SET_CHILD_SUBREAPER
-os.execv("/bin/bash", ["bash", *sys.argv[1:]])' "$0"
+os.execvp("unshare", ["unshare", "-n", "/bin/bash", *sys.argv[1:]])' "$0"
+ip link set lo up
+ip link add near type veth peer name far && ip link set near up && ip link set far up
 CTL_TIMEOUT=15
 start_daemon
 
@@ -60,6 +62,16 @@ ini tree <<-END
 	capability = +sys-admin
 	[network]
 	mode = host
+END
+# addresses of its own on the host's network, which is the test's: several, of both families
+SHARED='10.9.0.1/24 10.9.0.2/24 fd09::1/64'
+ini shared <<-END
+	[context]
+	command = sleep 1000
+	stop = TERM 5s KILL
+	[network]
+	mode = shared
+	address = ${SHARED// /@near }@near
 END
 # an init of its own
 printf '#!/bin/sh\ntrap "exit 7" TERM\nwhile :; do sleep 0.02; done\n' >"$WARD_DIR/init"
@@ -161,7 +173,7 @@ ini long <<-END
 	stop = TERM 5s KILL
 END
 declare -A ENDS=([system]='[status 7]' [plain]='[status 7]' [mule]='[signal KILL]')
-for name in victim tree fresh before after listener probed service auto one two long; do ENDS[$name]='[signal TERM]'; done
+for name in victim tree shared fresh before after listener probed service auto one two long; do ENDS[$name]='[signal TERM]'; done
 KEPT='victim fresh'
 . "$ROOT/tests/lib/faults.sh"
 
@@ -337,6 +349,10 @@ ctl start victim && ctl stop victim # from now on it has its upper
 for context in victim tree system; do
 	for verb in start exec exec-tty set freeze thaw stop; do trace $verb $context; done
 done
+if ctl doctor | grep -Eq '^network +shared +yes'; then
+	trace start shared 'network-join address-added'
+	trace stop shared 'ending-slot-removed'
+fi
 trace start fresh
 trace stop fresh
 trace delete fresh

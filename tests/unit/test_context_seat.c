@@ -171,7 +171,9 @@ static void launch(struct fixture *f, const struct context_plan *p, struct seat 
 {
 	struct step_list steps;
 	struct context_stdio io = { .in = -1, .out = dup(out), .err = -1 };
-	const struct context_kept kept = { .status_fd = dup(status), .notify_fd = -1 };
+	const struct context_kept kept = { .status_fd = dup(status),
+					   .notify_fd = -1,
+					   .network_fd = -1 };
 	struct err e = { 0 };
 
 	assert_int_equal(steps_init(&steps, &s->arena), 0);

@@ -91,7 +91,8 @@ static void a_page_has_a_maximum(void **state)
 
 /* --- the page --- */
 
-static struct netctl_traffic traffic[] = { { "e\"th0", 100, 2, 300, 4 } };
+static struct netctl_traffic traffic[] = { { "e\"th0", 100, 2, 300, 4, NULL },
+					   { "shared", 1, 1, 70, 1, "ipv6" } };
 static const struct numbers running = {
 	.use = { .cpu_us = 1500000,
 		 .memory_bytes = 4096,
@@ -103,7 +104,9 @@ static const struct numbers running = {
 		 .io_count = 1 },
 	.own_network = true,
 	.traffic = traffic,
-	.traffic_count = 1,
+	.traffic_count = 2,
+	.shared_network = true,
+	.refused = { [2] = 5 },
 };
 static const struct numbers_row rows[] = {
 	{ .name = "db",
@@ -189,6 +192,9 @@ static void samples_are_the_numbers(void **state)
 	has(page, "ward_context_io_read_bytes_total{context=\"web\",device=\"254:0\"} 10");
 	has(page, "ward_context_io_writes_total{context=\"web\",device=\"254:0\"} 2");
 	has(page, "ward_context_network_sent_bytes_total{context=\"web\",device=\"e\\\"th0\"} 300");
+	has(page, "ward_context_network_sent_packets_total{context=\"web\",device=\"shared\","
+		  "family=\"ipv6\"} 1");
+	has(page, "ward_context_network_refused_total{context=\"web\",what=\"bind\"} 5");
 	has(page, "ward_contexts{state=\"stopped\"} 1");
 	has(page, "ward_contexts{state=\"frozen\"} 0");
 	has(page, "ward_daemon_connections 5");

@@ -70,7 +70,7 @@ static void bind_gives_own_addresses_and_no_others(void **state)
 		{ true, 0, "10.0.0.6", "10.0.0.6" },
 		{ true, 0, "10.0.0.7", NULL },
 		{ true, 0, "127.0.0.1", "127.1.2.3" },
-		{ true, 0, "127.1.2.3", "127.1.2.3" },
+		{ true, 0, "127.1.2.3", NULL }, /* its own, but not its name */
 		{ true, 0, "127.1.2.4", NULL },
 		{ true, 0, "127.0.0.2", NULL },
 		{ true, 0, "224.0.0.1", NULL },
@@ -78,6 +78,7 @@ static void bind_gives_own_addresses_and_no_others(void **state)
 		{ true, SIX, "::", "fd00::5" },
 		{ true, SIX | ONLY6, "::", "fd00::5" },
 		{ true, SIX, "::1", "fd57:6172:6400::1:203" },
+		{ true, SIX, "fd57:6172:6400::1:203", NULL },
 		{ true, SIX, "fd57:6172:6400::1:204", NULL },
 		{ true, SIX, "fd00::6", NULL },
 		{ true, SIX, "ff02::1", NULL },

@@ -269,6 +269,20 @@ static void write_top(struct disk_dues *d, struct due_disk *k, uint32_t weight)
 	k->top = weight;
 }
 
+/* A disk that was given another scheduler, and this one again, has forgotten all weights. */
+static void check_memory(struct disk_dues *d, struct due_disk *k)
+{
+	if (k->top == 0 || disk_top_read(d->host, &k->disk) == k->top)
+		return;
+	k->top = 0;
+	for (size_t i = 0; i < d->count; i++) {
+		struct part *p = part_of(&d->members[i], &k->disk);
+
+		if (p != NULL)
+			p->written = 0;
+	}
+}
+
 static int hold(struct disk_dues *d, struct due_disk *k)
 {
 	uint32_t max = disk_scale_of(d->tree, &k->disk).max;
@@ -278,6 +292,7 @@ static int hold(struct disk_dues *d, struct due_disk *k)
 	if (r < 0)
 		return r;
 	k->held = true;
+	check_memory(d, k);
 	set_level(d, k);
 	all = set_shift(d, k, max);
 	for (size_t i = 0; i < d->count; i++) {
@@ -398,8 +413,9 @@ static int make_pool(struct disk_dues *d, uint32_t host_ppm)
 
 void disk_dues_set_host(struct disk_dues *d, uint32_t host_ppm)
 {
-	if (d->host_ppm != host_ppm && make_pool(d, host_ppm) == 0)
-		d->unsettled |= d->disk_count > 0;
+	if (d->host_ppm != host_ppm && make_pool(d, host_ppm) < 0)
+		return;
+	d->unsettled |= d->disk_count > 0;
 }
 
 /* --- what is told of it --- */

@@ -17,7 +17,7 @@ struct disk_dues;
 /** What an earlier daemon has left on disks is taken up. @host_ppm millionths of each disk that the
  * host keeps. @return 0 or -errno. */
 [[nodiscard]] int disk_dues_new(struct sched_host *h, uint32_t host_ppm, struct disk_dues **ret);
-/** The host keeps another part from now on. */
+/** The host keeps this part from now on, another or the same: all is looked at again. */
 void disk_dues_set_host(struct disk_dues *d, uint32_t host_ppm);
 /** Weights of slots that are still there stay; without any, all is as it was found. */
 void disk_dues_free(struct disk_dues *d);

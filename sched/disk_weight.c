@@ -61,7 +61,7 @@ static uint32_t read_weight(int dir, const char *path, const struct sched_disk *
 
 static void print_weight(const struct sched_disk *disk, uint32_t weight, char out[static 64])
 {
-	(void) snprintf(out, 64, "%u:%u %u", disk->major, disk->minor, weight);
+	(void) snprintf(out, 64, "%u:%u %u\n", disk->major, disk->minor, weight);
 }
 
 int disk_weight_write(const struct cg_tree *t, unsigned slot, const struct sched_disk *disk,
@@ -95,6 +95,13 @@ void disk_top_each(const struct sched_host *h,
 				each(arg, &disk);
 		}
 	}
+}
+
+uint32_t disk_top_read(const struct sched_host *h, const struct sched_disk *disk)
+{
+	const struct cg_tree *t = host_tree(h, CG_IO);
+
+	return read_weight(t->fd, disk_scale_of(t, disk).file, disk);
 }
 
 static uint32_t host_weight(const struct cg_tree *t)
@@ -158,7 +165,7 @@ static void write_top(int dir, const char *path, const struct sched_disk *disk, 
 	print_weight(disk, weight, text);
 	r = file_write_at(dir, path, text);
 	if (r < 0)
-		log_debug("setting %s of all contexts to \"%s\": %s", path, text, strerror(-r));
+		log_debug("setting %s of all contexts to %u: %s", path, weight, strerror(-r));
 }
 
 void disk_top_write(const struct sched_host *h, const struct sched_disk *disk, uint32_t weight)

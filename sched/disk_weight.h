@@ -25,5 +25,7 @@ void disk_top_each(const struct sched_host *h,
  * greatest of what those need that run contexts. A delegated top stays as its owner has set it.
  */
 void disk_top_write(const struct sched_host *h, const struct sched_disk *disk, uint32_t weight);
+/** What this instance was given there; 0: nothing. */
+uint32_t disk_top_read(const struct sched_host *h, const struct sched_disk *disk);
 /** What it needs beside one busy process of the host, which keeps so many millionths. */
 uint32_t disk_top_due(const struct sched_host *h, const struct sched_disk *disk, uint32_t host_ppm);

@@ -141,6 +141,29 @@ rm "$WARD_DIR/config/wardd.ini"
 check "and back" ctl reload wardd
 check "at once" retry_until 2 are "760 760" tops
 
+# --- a disk that has forgotten ---
+schedule none
+schedule bfq
+check "weights are lost with the scheduler, and there again after a reload" ctl reload
+check "of all contexts" retry_until 2 are "760 760" tops
+check "and of each" retry_until 2 due half plain1 970 1000
+
+# --- the host's own processes ---
+disk_total() { awk '{ printf "%.0f\n", $3 * 512 }' "/sys/block/${DISK#/dev/}/stat"; }
+read_or_total() { if [ "$1" = all ]; then disk_total; else read_in "$1"; fi; }
+keeps_half() { # of all that the disk does
+	local part all try
+	for try in 1 2 3 4 5 6; do
+		read -r part all < <(over 2 read_or_total "${SLOTS[half]}" all)
+		echo "# half has $((part * 100 / all)) % of all that is read, the host included (measured $try times)" >&3
+		[ $((part * 100)) -ge $((all * 48)) ] && return
+	done
+	return 1
+}
+background /usr/bin/python3 "$ROOT/tests/lib/read_disk.py" "$DISK" 1
+check "beside a busy process of the host the floor holds" keeps_half
+end_background "$BG"
+
 # --- asleep and awake ---
 check "half is frozen" ctl freeze half
 sleep 1
@@ -200,7 +223,8 @@ check "one last time" ctl start half
 holder=$(pid_of half)
 kill_daemon
 kill -KILL "$holder"
-check "it ends without a daemon" retry_until 5 gone "$holder"
+ended() { gone "$1" || grep -q '^State:.*Z' "/proc/$1/status"; }
+check "it ends without a daemon" retry_until 5 ended "$holder"
 launch_daemon
 verdict "the next daemon" $?
 INSTANCE=$(our_instance)

@@ -85,8 +85,16 @@ static int teardown(void **state)
 	if (dues == NULL)                                                                          \
 	skip()
 
-/* What was written last to a directory, for a disk; the file is emptied. 0: nothing. */
-static unsigned written_in(const char *dir, unsigned minor)
+static void forget_in(const char *dir)
+{
+	char path[128];
+
+	(void) snprintf(path, sizeof(path), "%s/ward/%s" FILE_V1, root, dir);
+	assert_int_equal(truncate(path, 0), 0);
+}
+
+/* What was written last to a directory, for a disk. 0: nothing. */
+static unsigned weight_in(const char *dir, unsigned minor)
 {
 	char path[128], text[64];
 	unsigned weight = 0, of = 0;
@@ -94,8 +102,16 @@ static unsigned written_in(const char *dir, unsigned minor)
 	(void) snprintf(path, sizeof(path), "%s/ward/%s" FILE_V1, root, dir);
 	if (cg_read(AT_FDCWD, path, text, sizeof(text)) > 0)
 		assert_int_equal(sscanf(text, "240:%u %u", &of, &weight), 2);
-	assert_int_equal(truncate(path, 0), 0);
 	return of == minor ? weight : 0;
+}
+
+/* The same, since it was asked last. */
+static unsigned written_in(const char *dir, unsigned minor)
+{
+	unsigned weight = weight_in(dir, minor);
+
+	forget_in(dir);
+	return weight;
 }
 
 static unsigned written(unsigned slot)
@@ -129,7 +145,7 @@ static void without_reserves_nothing_is_written(void **state)
 	give(2, disk_a, 0, 200, false);
 	assert_false(disk_dues_unsettled(dues));
 	assert_int_equal(disk_dues_settle(dues), 0);
-	assert_int_equal(written(1) + written(2) + written_in("", 200) + written_in("test/", 200),
+	assert_int_equal(written(1) + written(2) + written_in("", 200) + weight_in("test/", 200),
 			 0);
 }
 
@@ -145,7 +161,7 @@ static void weights_are_dues(void **state)
 	assert_int_equal(written(2), 0);
 	assert_int_equal(written(3), 100 + 500 * 500 / 450 + 1); /* rounded up */
 	assert_int_equal(written_in("", 200), 760); /* against 40: 95 to 5 */
-	assert_int_equal(written_in("test/", 200), 760);
+	assert_int_equal(weight_in("test/", 200), 760);
 	give(4, disk_a, 100, 0, true); /* another takes from what a share is worth */
 	assert_int_equal(written(4), 100 + 100 * 600 / 350 + 1);
 	assert_int_equal(written(3), 100 + 500 * 600 / 350 + 1);
@@ -167,13 +183,13 @@ static void all_is_given_back(void **state)
 	assert_true(written(1) < 20);
 	assert_true(written(2) < 60);
 	assert_true(written(3) > 500);
-	assert_int_equal(written_in("", 200) + written_in("test/", 200), 2 * 760);
+	assert_int_equal(written_in("", 200) + weight_in("test/", 200), 2 * 760);
 	give(3, disk_a, 0, 0, false);
 	assert_int_equal(written(1), 100);
 	assert_int_equal(written(2), 300);
 	assert_int_equal(written(3), 100);
 	assert_int_equal(written_in("", 200), 100);
-	assert_int_equal(written_in("test/", 200), 100);
+	assert_int_equal(weight_in("test/", 200), 100);
 	give(1, disk_a, 0, 0, false); /* and then it is as if nothing had been */
 	assert_int_equal(written(1), 0);
 }
@@ -282,15 +298,34 @@ static void an_heir_gives_back(void **state)
 	assert_int_equal(file_write_at(host.trees[0].fd, FILE_V1, "240:200 760\n"), 0);
 	assert_int_equal(disk_dues_new(&host, 50000, &dues), 0);
 	assert_true(disk_dues_unsettled(dues));
-	(void) written_in("test/", 200);
 	give(1, disk_a, 0, 0, false); /* lives on; its weights are not known */
 	give(2, disk_a, 0, 300, false);
 	assert_int_equal(disk_dues_settle(dues), 0);
 	assert_int_equal(written(1), 100);
 	assert_int_equal(written(2), 300);
 	assert_int_equal(written_in("", 200), 100);
-	assert_int_equal(written_in("test/", 200), 100);
+	assert_int_equal(weight_in("test/", 200), 100);
 	assert_false(disk_dues_unsettled(dues));
+}
+
+static void forgotten_weights_are_written_anew(void **state)
+{
+	(void) state;
+	NEEDS_ROOT();
+	give(1, disk_a, 500, 0, true);
+	give(2, disk_a, 0, 0, true);
+	give(3, disk_a, 0, 300, true);
+	assert_int_equal(written(1), 656);
+	disk_dues_set_host(dues, 50000); /* wardctl reload */
+	assert_int_equal(disk_dues_settle(dues), 0);
+	assert_int_equal(written(1) + written(2) + written(3), 0);
+	forget_in("test/");
+	disk_dues_set_host(dues, 50000);
+	assert_int_equal(disk_dues_settle(dues), 0);
+	assert_int_equal(written(1), 656);
+	assert_int_equal(written(2), 100);
+	assert_int_equal(written(3), 300);
+	assert_int_equal(weight_in("test/", 200), 760);
 }
 
 /* More is reserved than there is: the host was given more. */
@@ -303,8 +338,6 @@ static void what_does_not_fit_shrinks(void **state)
 	give(1, disk_a, 600, 0, true);
 	give(2, disk_a, 300, 0, true);
 	give(3, disk_a, 0, 0, true);
-	for (unsigned i = 1; i <= 3; i++)
-		(void) written(i);
 	disk_dues_set_host(dues, 800000);
 	assert_int_equal(disk_dues_settle(dues), 0);
 	one = written(1);
@@ -327,6 +360,7 @@ int main(void)
 		UNIT(floors_hold_among_many),
 		UNIT(what_is_told_are_shares),
 		UNIT(an_heir_gives_back),
+		UNIT(forgotten_weights_are_written_anew),
 		UNIT(what_does_not_fit_shrinks),
 	};
 

@@ -19,6 +19,16 @@ static const struct table_column memory_columns[] = {
 	{ "MEMORY", true }, { "HOST", true },	{ "RESERVED", true },
 	{ "FREE", true },   { "LIMITS", true }, { "LIMITLESS", true },
 };
+static const struct table_column disk_columns[] = {
+	{ "DISK", false }, { "CAPACITY", true }, { "HOST", true },    { "RESERVED", true },
+	{ "FREE", true },  { "SHARES", true },	 { "HOLDERS", true },
+};
+static const struct table_column holder_columns[] = {
+	{ "NAME", false },
+	{ "DISK", false },
+	{ "RESERVE", true },
+	{ "SHARE", true },
+};
 static const struct table_column context_columns[] = {
 	{ "NAME", false }, { "STATE", false }, { "CPUS", false },	{ "RESERVE", true },
 	{ "SHARE", true }, { "LIMIT", true },  { "MEM-RESERVE", true }, { "MEM-LIMIT", true },
@@ -77,21 +87,59 @@ static void add_contexts(const json_t *budget, struct table *t)
 	}
 }
 
+/* Percent of a disk are written as those of a CPU. */
+static void add_disks(const json_t *budget, struct table *t)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach (json_object_get(budget, "disks"), i, o) {
+		table_add(t, js_text(o, "device"));
+		add_cpu(t, o, "capacity_permille");
+		add_cpu(t, o, "host_permille");
+		add_cpu(t, o, "reserved_permille");
+		add_cpu(t, o, "free_permille");
+		look_add_number(t, o, "shares");
+		look_add_number(t, o, "holders");
+	}
+}
+
+static void add_holders(const json_t *budget, struct table *t)
+{
+	json_t *context, *o;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(budget, "contexts"), i, context) {
+		json_array_foreach (json_object_get(context, "disks"), j, o) {
+			table_add(t, js_text(context, "name"));
+			table_add(t, js_text(o, "device"));
+			add_cpu(t, o, "reserve_permille");
+			look_add_number(t, o, "share");
+		}
+	}
+}
+
 static void print_budget(const struct ctl *c, const json_t *budget, struct buf *out)
 {
 	static const struct {
 		const struct table_column *columns;
 		size_t count;
 		void (*add)(const json_t *budget, struct table *t);
+		bool disks; /* only where somebody has something of a disk */
 	} parts[] = {
-		{ cpu_columns, ARRAY_SIZE(cpu_columns), add_sets },
-		{ memory_columns, ARRAY_SIZE(memory_columns), add_memory },
-		{ context_columns, ARRAY_SIZE(context_columns), add_contexts },
+		{ cpu_columns, ARRAY_SIZE(cpu_columns), add_sets, false },
+		{ memory_columns, ARRAY_SIZE(memory_columns), add_memory, false },
+		{ disk_columns, ARRAY_SIZE(disk_columns), add_disks, true },
+		{ context_columns, ARRAY_SIZE(context_columns), add_contexts, false },
+		{ holder_columns, ARRAY_SIZE(holder_columns), add_holders, true },
 	};
+	bool disks = json_array_size(json_object_get(budget, "disks")) > 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		struct table t;
 
+		if (parts[i].disks && !disks)
+			continue;
 		if (i > 0)
 			buf_puts(out, "\n");
 		table_init(&t, parts[i].columns, parts[i].count);

@@ -18,7 +18,9 @@ uint32_t host_reserve_ppm(const struct manager *m)
 static int look_at_host(const struct manager *m, struct ledger_host *ret)
 {
 	struct ledger_host h = { .cpu_keep_ppm = host_reserve_ppm(m),
-				 .memory_reserve = m->facts.sched.memory_reserve };
+				 .memory_reserve = m->facts.sched.memory_reserve,
+				 .io_keep_ppm = m->host_file.io_reserve_ppm,
+				 .disk = sched_disk_find };
 	struct sysinfo s = {};
 	int r = cpus_allowed(&h.cpus);
 
@@ -57,7 +59,7 @@ struct gathering_promises {
 
 static bool reserves(const struct spec *s)
 {
-	return s->cpu.reserve_millicpu > 0 || s->memory.reserve > 0;
+	return s->cpu.reserve_millicpu > 0 || s->memory.reserve > 0 || s->io.reserve_count > 0;
 }
 
 static void gather_one(struct context *c, void *arg)
@@ -104,25 +106,82 @@ static bool no_more_memory(const struct spec *has, const struct spec *wants)
 	return wants->memory.reserve == 0 || (has && wants->memory.reserve <= has->memory.reserve);
 }
 
+/* Word for word: who names a disk in another way has it looked at. */
+static bool has_line(const struct spec *has, const struct spec_io_reserve *x)
+{
+	for (size_t i = 0; has && i < has->io.reserve_count; i++) {
+		const struct spec_io_reserve *y = &has->io.reserves[i];
+
+		if (str_equal(x->device, y->device) && x->permille <= y->permille) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool no_more_disk(const struct spec *has, const struct spec *wants)
+{
+	for (size_t i = 0; i < wants->io.reserve_count; i++) {
+		if (!has_line(has, &wants->io.reserves[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What schedules a disk must know weights: looked at whenever one is to be reserved anew, a restart
+ * included, but not at every change of something else. */
+static int check_disks(const struct spec *runs_with, const struct spec *wants, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < wants->io.reserve_count; i++) {
+		const struct spec_io_reserve *x = &wants->io.reserves[i];
+		struct sched_disk disk;
+
+		if (has_line(runs_with, x)) {
+			continue;
+		}
+		r = sched_disk_find("io.reserve", x->device, &disk, e);
+		if (r >= 0) {
+			r = sched_disk_weighs("io.reserve", &disk, e);
+		}
+	}
+	return r;
+}
+
+/* Whether what `wants` has more than `has` fits into the ledger. */
+static int weigh(struct ledger *l, const struct spec *has, const struct spec *wants, struct err *e)
+{
+	int r = 0;
+
+	if (!no_more_cpu(has, wants)) {
+		r = ledger_admit_cpu(l, wants, e);
+	}
+	if (r >= 0 && !no_more_memory(has, wants)) {
+		r = ledger_admit_memory(l, wants, e);
+	}
+	if (r >= 0 && !no_more_disk(has, wants)) {
+		r = ledger_admit_disks(l, wants, has, e);
+	}
+	return r;
+}
+
 int budget_admit(struct manager *m, const struct context *c, const struct spec *spec, struct err *e)
 {
 	const struct spec *has = c->kept ? c->kept : c->active != spec ? c->active : NULL;
 	struct gathering_promises g = { .but = c, .reserves_only = true };
-	int r;
+	int r = check_disks(c->active != spec ? c->active : NULL, spec, e);
 
-	if (no_more_cpu(has, spec) && no_more_memory(has, spec)) {
-		return 0;
+	if (r < 0 ||
+	    (no_more_cpu(has, spec) && no_more_memory(has, spec) && no_more_disk(has, spec))) {
+		return r;
 	}
 	r = gather(m, &g, e);
 	if (r < 0) {
 		return r;
 	}
-	if (!no_more_cpu(has, spec)) {
-		r = ledger_admit_cpu(g.ledger, spec, e);
-	}
-	if (r >= 0 && !no_more_memory(has, spec)) {
-		r = ledger_admit_memory(g.ledger, spec, e);
-	}
+	r = weigh(g.ledger, has, spec, e);
 	ledger_free(g.ledger);
 	return r;
 }
@@ -174,15 +233,14 @@ static int try_one(struct manager *m, struct ledger *l, const struct spec *spec,
 		return r;
 	}
 	launch_plans_done(&plans);
+	r = check_disks(has, spec, e);
+	if (r < 0) {
+		return r;
+	}
 	if (has) {
 		ledger_drop(l, spec->name);
 	}
-	if (!no_more_cpu(has, spec)) {
-		r = ledger_admit_cpu(l, spec, e);
-	}
-	if (r >= 0 && !no_more_memory(has, spec)) {
-		r = ledger_admit_memory(l, spec, e);
-	}
+	r = weigh(l, has, spec, e);
 	if (r < 0 && has) { /* then it goes on as it is */
 		int back = ledger_add(l, spec->name, has, "running", true);
 

@@ -1,4 +1,4 @@
-/* Private to the daemon's core: promises of CPU time and memory.
+/* Private to the daemon's core: promises of CPU time, memory and disks.
  *
  *   budget.c     what is promised to whom; whether one more promise can be kept
  *   ledger.c     the same without a daemon: sums and refusals
@@ -48,5 +48,8 @@ void governor_sleeps(struct manager *m);
 void governor_wakes(struct manager *m);
 /** What it was entitled to, wanted and got: engine_delivered(). */
 bool governor_delivered(const struct context *c, struct delivery_sum ret[static DELIVERY_WINDOWS]);
+/** io.share as the kernel has it, with what reserves make of it told as the shares of `spec`. */
+void governor_tell_shares(const struct context *c, const struct spec *spec, const char *live,
+			  struct buf *out);
 /** Whether its weight is more than its share: then no file of the kernel shows that. */
 bool governor_weighs(const struct context *c);

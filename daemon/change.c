@@ -44,6 +44,7 @@ int change_each(const struct spec *from, const struct spec *to, change_differenc
 
 struct reading {
 	struct context *context;
+	const struct spec *spec;
 	struct err *e;
 };
 
@@ -51,7 +52,7 @@ struct reading {
 static int read_back(const char *key, bool live, const char *before, const char *after, void *arg)
 {
 	const struct reading *a = arg;
-	_cleanup_free_ char *value = live ? live_value(a->context, key) : NULL;
+	_cleanup_free_ char *value = live ? live_value(a->context, a->spec, key) : NULL;
 
 	(void) before;
 	if (live_in_force(key, after, value)) {
@@ -65,7 +66,7 @@ static int put_in_force(struct context *c, const struct spec *from, const struct
 			struct err *e)
 {
 	struct manager *m = c->manager;
-	struct reading reading = { c, e };
+	struct reading reading = { c, to, e };
 	int r = sched_slot_change(m->sched, c->slot, from, to, &m->facts, e);
 
 	return r < 0 ? r : change_each(from, to, read_back, &reading);
@@ -78,7 +79,7 @@ static void say_unchanged(struct context *c, struct err *e)
 	char key[64], text[ERR_TEXT_MAX];
 
 	(void) snprintf(key, sizeof(key), "%.*s", (int) strcspn(e->text, ":"), e->text);
-	live = live_value(c, key);
+	live = live_value(c, c->active, key);
 	(void) snprintf(text, sizeof(text), "%.900s", e->text);
 	if (live) {
 		(void) err_set(e, e->code, "%s; the kernel has %.64s, as before", text, live);

@@ -1,4 +1,5 @@
 /* Keeps promises of CPU time: asks the engine (sched/engine.h) when there is something to look at.
+ * Promises of disks need nobody to look: sched/disk_dues.h is told who comes and goes.
  *
  *   off      nothing is reserved: weights are shares, nobody looks
  *   asleep   contexts use next to nothing: the alarm rings when they begin to
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/budget.h"
 #include "daemon/pace.h"
+#include "sched/disk_dues.h"
 #include "sched/engine.h"
 
 #define MILLI UINT64_C(1000)
@@ -28,6 +30,7 @@ enum governor_state { GOVERNOR_OFF, GOVERNOR_ASLEEP, GOVERNOR_AWAKE };
 
 struct governor {
 	struct engine *engine;
+	struct disk_dues *disks;
 	struct sched_alarm *alarm; /* NULL: there is none here, or nothing was reserved yet */
 	sd_event_source *rings, *timer;
 	enum governor_state state;
@@ -142,6 +145,9 @@ static int on_time(sd_event_source *source, uint64_t now, void *userdata)
 	if (engine_unsettled(g->engine)) {
 		engine_settle(g->engine);
 	}
+	if (disk_dues_unsettled(g->disks)) {
+		(void) disk_dues_settle(g->disks);
+	}
 	if (!engine_promises(g->engine)) {
 		switch_off(g);
 		return 0;
@@ -194,7 +200,8 @@ static void follow(struct manager *m)
 		hang_alarm(m, g);
 		hurry(g, true);
 		wake(g);
-	} else if (g->state == GOVERNOR_ASLEEP && engine_unsettled(g->engine)) {
+	} else if ((g->state == GOVERNOR_ASLEEP && engine_unsettled(g->engine)) ||
+		   (g->state != GOVERNOR_AWAKE && disk_dues_unsettled(g->disks))) {
 		look_in(g, SETTLE_US);
 	}
 }
@@ -206,6 +213,10 @@ static void set(struct context *c, bool fresh)
 
 	if (r < 0) {
 		log_warning("%s: its weight is only its share: %s", c->name, strerror(-r));
+	}
+	r = disk_dues_set(g->disks, c->slot, c->active, fresh);
+	if (r < 0) {
+		log_warning("%s: disks are not shared out as reserved: %s", c->name, strerror(-r));
 	}
 	follow(c->manager);
 	if (!fresh && g->state == GOVERNOR_OFF) { /* nobody knows what an earlier daemon wrote */
@@ -229,6 +240,7 @@ void governor_end(struct context *c)
 {
 	if (c->slot && c->manager->governor) {
 		engine_drop(c->manager->governor->engine, c->slot);
+		disk_dues_drop(c->manager->governor->disks, c->slot);
 		follow(c->manager);
 	}
 }
@@ -236,12 +248,19 @@ void governor_end(struct context *c)
 void governor_host_changed(struct manager *m)
 {
 	engine_set_host(m->governor->engine, host_reserve_ppm(m));
+	disk_dues_set_host(m->governor->disks, m->host_file.io_reserve_ppm);
 	follow(m);
 }
 
 bool governor_weighs(const struct context *c)
 {
 	return engine_promises(c->manager->governor->engine);
+}
+
+void governor_tell_shares(const struct context *c, const struct spec *spec, const char *live,
+			  struct buf *out)
+{
+	disk_dues_tell(c->manager->governor->disks, c->slot, spec, live, out);
 }
 
 bool governor_delivered(const struct context *c, struct delivery_sum ret[static DELIVERY_WINDOWS])
@@ -285,7 +304,10 @@ int governor_new(struct manager *m, struct err *e)
 		return err_set(e, -ENOMEM, "making the governor: out of memory");
 	}
 	m->governor = g;
-	r = engine_new(m->sched, host_reserve_ppm(m), &g->engine);
+	r = disk_dues_new(m->sched, m->host_file.io_reserve_ppm, &g->disks);
+	if (r >= 0) {
+		r = engine_new(m->sched, host_reserve_ppm(m), &g->engine);
+	}
 	if (r >= 0) {
 		engine_on_breach(g->engine, on_breach, m);
 		r = sd_event_add_time_relative(m->loop, &g->timer, CLOCK_MONOTONIC, 0, SLACK_US,
@@ -297,7 +319,8 @@ int governor_new(struct manager *m, struct err *e)
 	if (r >= 0) {
 		r = sd_event_source_set_enabled(g->timer, SD_EVENT_OFF);
 	}
-	if (r >= 0 && engine_unsettled(g->engine)) { /* once it is known what still runs */
+	if (r >= 0 && (engine_unsettled(g->engine) ||
+		       disk_dues_unsettled(g->disks))) { /* once it is known what still runs */
 		look_in(g, SETTLE_US);
 	}
 	return r < 0 ? err_set_errno(e, r, "making the governor of CPU time") : 0;
@@ -314,5 +337,6 @@ void governor_free(struct manager *m)
 	sd_event_source_disable_unref(g->timer);
 	sched_alarm_free(g->alarm);
 	engine_free(g->engine);
+	disk_dues_free(g->disks);
 	free(g);
 }

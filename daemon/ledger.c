@@ -1,35 +1,14 @@
 /* The ledger of promises: who holds which reserve of CPU time and memory, and whether one more
- * fits. CPU time is a matter of sets of CPUs, so sched/allot.h decides; memory is one sum. */
-#include "daemon/ledger.h"
+ * fits. CPU time is a matter of sets of CPUs, so sched/allot.h decides; memory is one sum, and so
+ * is each disk: ledger_disk.c. */
+#include "daemon/ledger_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "sched/allot.h"
-
 #define MILLICPU (ALLOT_CPU / 1000)
-#define NAMED_MAX 8 /* holders that a refusal names */
 #define MEBI (UINT64_C(1) << 20)
-
-struct entry {
-	const char *name, *state;
-	const struct spec *spec;
-	unsigned set; /* of the pool */
-	bool shown;
-};
-
-struct ledger {
-	struct ledger_host host;
-	unsigned *cpu_of; /* the CPU that a place is */
-	unsigned places;
-	struct allot_pool *pool;
-	struct cpus *sets; /* by number of the pool's */
-	size_t set_max;
-	struct entry *entries;
-	size_t count, max;
-	struct allot_claim *claims; /* one more than entries */
-};
 
 /* --- the pool of CPUs --- */
 
@@ -184,19 +163,7 @@ void ledger_drop(struct ledger *l, const char *name)
 
 /* --- refusals --- */
 
-struct holder {
-	const char *name;
-	uint64_t amount;
-};
-
-/* Who holds what is short: the greatest by name, the rest as a sum. */
-struct holders {
-	struct holder named[NAMED_MAX];
-	size_t count;
-	uint64_t others;
-};
-
-static void add_holder(struct holders *h, const char *name, uint64_t amount)
+void holders_add(struct holders *h, const char *name, uint64_t amount)
 {
 	struct holder x = { name, amount };
 
@@ -218,8 +185,7 @@ static void add_holder(struct holders *h, const char *name, uint64_t amount)
 	}
 }
 
-/* A context that has owners tells them nothing of those that are not theirs. */
-static bool may_be_named(const struct spec *to, const struct spec *holder)
+bool holders_may_name(const struct spec *to, const struct spec *holder)
 {
 	const struct strv *owners = &to->context.owners;
 
@@ -231,8 +197,8 @@ static bool may_be_named(const struct spec *to, const struct spec *holder)
 	return owners->count == 0;
 }
 
-static void print_holders(const struct holders *h, char *(*print)(uint64_t, char *), uint64_t host,
-			  struct buf *out)
+void holders_print(const struct holders *h, char *(*print)(uint64_t, char *), uint64_t host,
+		   struct buf *out)
 {
 	const char *comma = ": ";
 	char text[UNITS_TEXT_MAX];
@@ -250,7 +216,7 @@ static void print_holders(const struct holders *h, char *(*print)(uint64_t, char
 	}
 }
 
-static int refuse(struct err *e, struct buf *text)
+int ledger_refuse(struct err *e, struct buf *text)
 {
 	int r = text->error ? err_set_errno(e, text->error, "refusing a reserve")
 			    : err_set(e, -EDQUOT, "%s", text->data);
@@ -286,8 +252,8 @@ static int refuse_cpu(struct ledger *l, const struct spec *spec, const struct al
 		if (!allot_refused_set(l->pool, l->entries[i].set)) {
 			continue;
 		}
-		if (may_be_named(spec, s)) {
-			add_holder(&h, l->entries[i].name, s->cpu.reserve_millicpu);
+		if (holders_may_name(spec, s)) {
+			holders_add(&h, l->entries[i].name, s->cpu.reserve_millicpu);
 		} else {
 			h.others += s->cpu.reserve_millicpu;
 		}
@@ -296,8 +262,8 @@ static int refuse_cpu(struct ledger *l, const struct spec *spec, const struct al
 		   units_print_cpu(spec->cpu.reserve_millicpu, a),
 		   units_print_cpu(left / MILLICPU, b), why->places == 1 ? "" : "s");
 	cpus_print(&cpus, &text);
-	print_holders(&h, units_print_cpu, host_part(l, why->places), &text);
-	return refuse(e, &text);
+	holders_print(&h, units_print_cpu, host_part(l, why->places), &text);
+	return ledger_refuse(e, &text);
 }
 
 /* What is promised and cannot be had (a CPU went away) shrinks to what can: others are not to
@@ -396,16 +362,16 @@ int ledger_admit_memory(struct ledger *l, const struct spec *spec, struct err *e
 	for (size_t i = 0; i < l->count; i++) {
 		const struct spec *s = l->entries[i].spec;
 
-		if (may_be_named(spec, s)) {
-			add_holder(&h, l->entries[i].name, memory_reserve(s));
+		if (holders_may_name(spec, s)) {
+			holders_add(&h, l->entries[i].name, memory_reserve(s));
 		} else {
 			h.others += memory_reserve(s);
 		}
 	}
 	buf_printf(&text, "memory.reserve: %s asked, %s free of %s", units_print_bytes(asked, a),
 		   units_print_bytes(left / MEBI * MEBI, b), units_print_human(l->host.memory, c));
-	print_holders(&h, units_print_human, l->host.memory_keep, &text);
-	return refuse(e, &text);
+	holders_print(&h, units_print_human, l->host.memory_keep, &text);
+	return ledger_refuse(e, &text);
 }
 
 /* --- the whole of it --- */
@@ -525,13 +491,13 @@ static json_t *entry_json(const struct ledger *l, const struct entry *x)
 {
 	const struct spec *s = x->spec;
 
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:I, s:o}", "name", x->name, "state",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:I, s:o, s:o}", "name", x->name, "state",
 			 x->state, "cpus", list_json(&l->sets[x->set]), "cpu_reserve_millicpu",
 			 (json_int_t) s->cpu.reserve_millicpu, "cpu_share",
 			 (json_int_t) s->cpu.share, "cpu_limit_millicpu",
 			 number(s->cpu.limit_millicpu), "memory_reserve_bytes",
 			 (json_int_t) memory_reserve(s), "memory_limit_bytes",
-			 number(s->memory.limit));
+			 number(s->memory.limit), "disks", ledger_entry_disks_json(l, x));
 }
 
 int ledger_json(struct ledger *l, json_t **ret)
@@ -548,8 +514,8 @@ int ledger_json(struct ledger *l, json_t **ret)
 			(void) json_array_append_new(contexts, entry_json(l, &l->entries[i]));
 		}
 	}
-	o = json_pack("{s:o, s:o, s:o}", "cpu", cpu_json(l), "memory", memory_json(l), "contexts",
-		      contexts);
+	o = json_pack("{s:o, s:o, s:o, s:o}", "cpu", cpu_json(l), "memory", memory_json(l), "disks",
+		      ledger_disks_json(l), "contexts", contexts);
 	if (!o) {
 		return -ENOMEM;
 	}

@@ -6,6 +6,7 @@
 
 #include "base/cpus.h"
 #include "base/err.h"
+#include "sched/sched.h"
 #include "spec/spec.h"
 
 /** What there is to be promised. */
@@ -14,6 +15,9 @@ struct ledger_host {
 	uint32_t cpu_keep_ppm; /* of each of them: the host's own */
 	uint64_t memory, memory_keep; /* bytes: all, and of that the host's own */
 	bool memory_reserve; /* memory.reserve works on this host */
+	uint32_t io_keep_ppm; /* of each disk */
+	/** As sched_disk_find(). */
+	int (*disk)(const char *key, const char *path, struct sched_disk *ret, struct err *e);
 };
 
 struct ledger;
@@ -36,6 +40,10 @@ void ledger_drop(struct ledger *l, const char *name);
  */
 [[nodiscard]] int ledger_admit_cpu(struct ledger *l, const struct spec *spec, struct err *e);
 [[nodiscard]] int ledger_admit_memory(struct ledger *l, const struct spec *spec, struct err *e);
+/** The same for every disk of which `spec` reserves more than `has` (or NULL) does. @return as
+ * above, but -EINVAL where two of its devices are one disk. */
+[[nodiscard]] int ledger_admit_disks(struct ledger *l, const struct spec *spec,
+				     const struct spec *has, struct err *e);
 
 /** All of it: docs/api.md, GET /v1/budget. @return 0 with a new reference, or -errno. */
 [[nodiscard]] int ledger_json(struct ledger *l, json_t **ret);

@@ -9,7 +9,17 @@
 #include "base/cpus.h"
 #include "daemon/budget.h"
 
-char *live_value(struct context *c, const char *key)
+/* Weights of disks on which something is reserved are no shares. */
+static char *as_shares(const struct context *c, const struct spec *spec, struct buf *raw)
+{
+	struct buf b = {};
+
+	governor_tell_shares(c, spec, raw->data, &b);
+	buf_done(raw);
+	return b.error ? NULL : buf_take(&b);
+}
+
+char *live_value(struct context *c, const struct spec *spec, const char *key)
 {
 	struct buf b = {};
 
@@ -20,7 +30,7 @@ char *live_value(struct context *c, const char *key)
 		buf_done(&b);
 		return NULL;
 	}
-	return buf_take(&b);
+	return str_equal(key, "io.share") ? as_shares(c, spec, &b) : buf_take(&b);
 }
 
 static bool same_list(const char *a, const char *b)

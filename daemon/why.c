@@ -138,7 +138,7 @@ static void add_drift_of(json_t *rows, struct context *c, const struct spec_key_
 	(void) snprintf(key, sizeof(key), "%s.%s", info->section, info->name);
 	file = c->throwaway ? NULL : value_of(c->declared, key);
 	active = value_of(c->active, key);
-	live = live_value(c, key);
+	live = live_value(c, c->active, key);
 	if ((!file || str_equal(file, active)) && live_in_force(key, active, live)) {
 		return;
 	}

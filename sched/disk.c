@@ -55,6 +55,24 @@ int disk_resolve(const char *key, const char *value, char out[static SCHED_VALUE
 	return r < SCHED_VALUE_MAX ? 0 : err_set(e, -E2BIG, "%s: \"%s\" is too long", key, path);
 }
 
+int sched_disk_find(const char *key, const char *path, struct sched_disk *ret, struct err *e)
+{
+	struct sched_disk d = { 0 };
+	char text[SCHED_VALUE_MAX];
+	struct buf name = { 0 };
+	int r = disk_resolve(key, path, text, e);
+
+	if (r < 0)
+		return r;
+	if (sscanf(text, "%u:%u", &d.major, &d.minor) != 2)
+		return err_set(e, -ENOTBLK, "%s: device \"%s\": is no disk", key, path);
+	disk_print_name(d.major, d.minor, &name);
+	(void) snprintf(d.name, sizeof(d.name), "%s", name.error ? path : name.data);
+	buf_done(&name);
+	*ret = d;
+	return 0;
+}
+
 bool sched_same_disk(const char *a, const char *b)
 {
 	char x[SCHED_VALUE_MAX], y[SCHED_VALUE_MAX];
@@ -182,6 +200,23 @@ int disk_has_shares(const char *key, const char *device, struct err *e)
 		       "%s: disk %.*s is scheduled by %s, which knows no shares; "
 		       "`echo bfq >/sys/dev/block/%.*s/queue/scheduler` gives it one that does",
 		       key, len, device, scheduler, len, device);
+}
+
+bool disk_has_bfq(const struct sched_disk *disk)
+{
+	char device[32], scheduler[32];
+
+	(void) snprintf(device, sizeof(device), "%u:%u", disk->major, disk->minor);
+	read_scheduler(device, scheduler);
+	return strcmp(scheduler, "bfq") == 0;
+}
+
+int sched_disk_weighs(const char *key, const struct sched_disk *disk, struct err *e)
+{
+	char device[32];
+
+	(void) snprintf(device, sizeof(device), "%u:%u", disk->major, disk->minor);
+	return disk_has_shares(key, device, e);
 }
 
 /* BFQ may be any disk's scheduler, so whether it is there can be seen on any. */

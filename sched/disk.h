@@ -13,6 +13,10 @@
  * @return 0, -EOPNOTSUPP with what schedules it instead and what would do.
  */
 [[nodiscard]] int disk_has_shares(const char *key, const char *device, struct err *e);
+/** Whether BFQ schedules a disk. */
+bool disk_has_bfq(const struct sched_disk *disk);
+/** Its path, or its number where the kernel tells no name. */
+void disk_print_name(unsigned major, unsigned minor, struct buf *out);
 /** Whether the kernel has a scheduler of disks that knows shares: BFQ, on v2 also iocost. */
 bool disk_shares_possible(const char *mount, bool unified);
 

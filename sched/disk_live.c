@@ -32,8 +32,7 @@ static const struct word {
 	{ "write-ops", " wiops=", "blkio.throttle.write_iops_device", false },
 };
 
-/* "/dev/vda" by its number. */
-static void put_device(unsigned major, unsigned minor, struct buf *out)
+void disk_print_name(unsigned major, unsigned minor, struct buf *out)
 {
 	char path[96], text[512];
 	const char *name;
@@ -99,7 +98,7 @@ static void print_limits(const struct disk_limits *d, struct buf *out)
 	char text[UNITS_TEXT_MAX];
 
 	buf_puts(out, out->len ? "\n" : "");
-	put_device(d->major, d->minor, out);
+	disk_print_name(d->major, d->minor, out);
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (d->values[i] == UNITS_NONE)
 			continue;
@@ -151,7 +150,7 @@ int disk_live_shares(const struct cg_tree *t, unsigned slot, struct buf *out)
 			if (sscanf(p, "%u:%u %u", &major, &minor, &weight) != 3)
 				continue;
 			buf_puts(out, out->len ? "\n" : "");
-			put_device(major, minor, out);
+			disk_print_name(major, minor, out);
 			buf_printf(out, " %u", weight);
 		}
 	}

@@ -206,6 +206,24 @@ static int plan_io_shares(struct planner *p)
 	return 0;
 }
 
+/* Reserves become weights that depend on everybody's: disk_dues.h. */
+static int plan_io_reserves(struct planner *p)
+{
+	for (size_t i = 0; i < p->spec->io.reserve_count; i++) {
+		int r = check_disk(p, "io.reserve", p->spec->io.reserves[i].device);
+
+		if (r < 0)
+			return r;
+		if (!p->facts->sched.io)
+			return lacks(p, "io.reserve", "io");
+		if (!p->facts->sched.io_share)
+			return err_set(p->e, -EOPNOTSUPP,
+				       "io.reserve: this kernel has no scheduler of disks that "
+				       "knows weights (BFQ, or iocost on cgroup v2)");
+	}
+	return 0;
+}
+
 static int plan_io(struct planner *p)
 {
 	for (size_t i = 0; i < p->spec->io.limit_count; i++) {
@@ -259,9 +277,9 @@ static int plan_devices(struct planner *p)
 int sched_plan(const struct spec *spec, const struct facts *facts, struct sched_plan *ret,
 	       struct err *e)
 {
-	static int (*const parts[])(struct planner *) = { plan_cpuset,	  plan_cpu, plan_memory,
-							  plan_io_shares, plan_io,  plan_pids,
-							  plan_devices };
+	static int (*const parts[])(
+		struct planner *) = { plan_cpuset,	plan_cpu, plan_memory, plan_io_shares,
+				      plan_io_reserves, plan_io,  plan_pids,   plan_devices };
 	struct planner p = { .spec = spec, .facts = facts, .plan = ret, .e = e };
 
 	ret->count = 0;

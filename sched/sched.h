@@ -156,6 +156,16 @@ int sched_slot_events_open(struct sched_host *h, unsigned slot, const char *what
  * @return 0, -EOPNOTSUPP for a key that no control file shows, -errno. */
 [[nodiscard]] int sched_slot_live(struct sched_host *h, unsigned slot, const char *key,
 				  struct buf *out);
+/** A disk: a partition stands for its own. */
+struct sched_disk {
+	unsigned major, minor;
+	char name[64]; /* "/dev/vda" */
+};
+/** The disk at a path. @key for messages. @return 0; -ENOTBLK, -ENOENT and so on with e. */
+[[nodiscard]] int sched_disk_find(const char *key, const char *path, struct sched_disk *ret,
+				  struct err *e);
+/** Whether something gives out its service by weights. @return 0, -EOPNOTSUPP with e. */
+[[nodiscard]] int sched_disk_weighs(const char *key, const struct sched_disk *disk, struct err *e);
 /** Whether two paths name the same disk; a partition is its disk. */
 bool sched_same_disk(const char *a, const char *b);
 /** Pressure (PSI) of the slot's own processes by resource, "cpu", "memory", "io": percent of time

@@ -348,7 +348,13 @@ static void check_io(struct checker *c)
 					 text_echo(s->io.shares[i].device, echo));
 		}
 	}
-
+	for (size_t i = 1; i < s->io.reserve_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (str_equal(s->io.reserves[i].device, s->io.reserves[j].device))
+				complain(c, "io", "reserve", i, "\"%s\" is reserved twice",
+					 text_echo(s->io.reserves[i].device, echo));
+		}
+	}
 	for (size_t i = 1; i < s->io.limit_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(s->io.limits[i].device, s->io.limits[j].device))

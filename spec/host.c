@@ -40,6 +40,16 @@ static void print_cpu(const struct spec_host *h, char out[static UNITS_TEXT_MAX]
 	units_print_cpu(h->cpu_reserve_ppm / PPM_OF_MILLI, out);
 }
 
+static bool read_io(struct spec_host *h, const char *value)
+{
+	return read_percent(value, &h->io_reserve_ppm);
+}
+
+static void print_io(const struct spec_host *h, char out[static UNITS_TEXT_MAX])
+{
+	units_print_cpu(h->io_reserve_ppm / PPM_OF_MILLI, out);
+}
+
 static bool read_memory(struct spec_host *h, const char *value)
 {
 	uint64_t bytes;
@@ -66,6 +76,7 @@ static const struct host_key keys[] = {
 	{ "cpu-reserve", "0%..90% of each CPU", read_cpu, print_cpu },
 	{ "memory-reserve", "0%..90% of the machine's memory, or a size such as 512M", read_memory,
 	  print_memory },
+	{ "io-reserve", "0%..90% of each disk", read_io, print_io },
 };
 
 struct reader {
@@ -126,6 +137,7 @@ static void take_setting(struct lines *l, const char *section, const char *name,
 void spec_host_init(struct spec_host *h)
 {
 	*h = (struct spec_host){ .cpu_reserve_ppm = DEFAULT_PPM,
+				 .io_reserve_ppm = DEFAULT_PPM,
 				 .memory_reserve_ppm = DEFAULT_PPM,
 				 .memory_reserve = UNITS_NONE };
 }

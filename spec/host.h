@@ -9,6 +9,7 @@
 /** What contexts may not reserve: it stays with the host. */
 struct spec_host {
 	uint32_t cpu_reserve_ppm; /* millionths of each CPU */
+	uint32_t io_reserve_ppm; /* of each disk */
 	uint32_t memory_reserve_ppm; /* of all memory, where memory_reserve is UNITS_NONE */
 	uint64_t memory_reserve; /* bytes, or UNITS_NONE */
 };

@@ -152,6 +152,19 @@ static const struct row io[] = {
 	},
 	{
 		.section = "io",
+		.name = "reserve",
+		LIST(row_io_reserve, io.reserves, io.reserve_count, struct spec_io_reserve),
+		.min = 1,
+		.max = 1000,
+		.check = value_check_device,
+		.live = true,
+		.fallback = "",
+		.allowed = "DEVICE and 0.1%..100% of what it does: /dev/vda 30%",
+		.help = "The part of a disk's service that is there whenever it is wanted, "
+			"whatever other contexts do. The disk must be scheduled as for share.",
+	},
+	{
+		.section = "io",
 		.name = "limit",
 		LIST(row_io_limit, io.limits, io.limit_count, struct spec_io_limit),
 		.check = value_check_device,

@@ -115,7 +115,8 @@ int row_unknown(const struct row *row, struct err *e, const char *value, const c
 extern const struct row_type row_text, row_argv, row_words;
 extern const struct row_type row_number, row_bytes, row_duration, row_cpu, row_umask;
 extern const struct row_type row_choice_word, row_choice_path, row_upper, row_ids, row_log;
-extern const struct row_type row_bind, row_tmpfs, row_rlimit, row_stop, row_io_limit, row_io_share;
+extern const struct row_type row_bind, row_tmpfs, row_rlimit, row_stop, row_io_limit, row_io_share,
+	row_io_reserve;
 extern const struct row_type row_capability, row_grant;
 extern const struct row_type row_ready, row_health, row_delay, row_rate, row_timer;
 

@@ -117,6 +117,12 @@ struct spec_io_share {
 };
 #define SPEC_IO_SHARE 100 /* of who says nothing, by the kernel's default */
 
+/** `reserve = /dev/vda 30%` */
+struct spec_io_reserve {
+	char *device;
+	uint64_t permille; /* thousandths of what the disk does */
+};
+
 /** `grant = cpu.limit <= 200%`: a key that owners may change, and within what. */
 struct spec_grant {
 	unsigned key; /* of spec_key_info() */
@@ -192,6 +198,8 @@ struct spec {
 		size_t limit_count;
 		struct spec_io_share *shares;
 		size_t share_count;
+		struct spec_io_reserve *reserves;
+		size_t reserve_count;
 	} io;
 	struct {
 		enum spec_network mode;

@@ -271,6 +271,8 @@ static const struct maker makers[] = {
 	{ "cpu.cpus", NULL, VALUES("", "0", "0-1,3", "8191") },
 	{ "cpu.mems", NULL, VALUES("", "0", "0-1") },
 	{ "io.share", NULL, VALUES("", "/dev/vda 200", "/dev/a 1\n/dev/b 1000", "'/dev/c;d' 100") },
+	{ "io.reserve", NULL,
+	  VALUES("", "/dev/vda 30%", "/dev/a 0.1%\n/dev/b 100%", "'/dev/c;d' 12.5%") },
 	{ "io.limit", NULL,
 	  VALUES("", "/dev/vda read 50MB/s write 1.5GB/s",
 		 "/dev/a read-ops 1\n/dev/b write-ops 4294967294 read 1B/s",

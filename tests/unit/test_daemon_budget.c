@@ -18,12 +18,22 @@ static struct spec specs[MAX];
 static char names[MAX][16];
 static size_t used;
 
+/* "/dev/a2" is a partition of "/dev/a"; "/dev/none" is not there. */
+static int disk_named(const char *key, const char *path, struct sched_disk *ret, struct err *e)
+{
+	*ret = (struct sched_disk){ .major = 8, .minor = (unsigned char) path[5] };
+	(void) snprintf(ret->name, sizeof(ret->name), "/dev/%c", path[5]);
+	return strcmp(path, "/dev/none") == 0 ? err_set_errno(e, -ENOENT, "%s", key) : 0;
+}
+
 static struct ledger *ledger_on(const char *cpus, uint32_t keep_ppm)
 {
 	struct ledger_host host = { .cpu_keep_ppm = keep_ppm,
 				    .memory = 4 * GIB,
 				    .memory_keep = GIB / 4,
-				    .memory_reserve = true };
+				    .memory_reserve = true,
+				    .io_keep_ppm = 50000,
+				    .disk = disk_named };
 	struct ledger *l;
 
 	assert_int_equal(cpus_parse(cpus, &host.cpus), 0);
@@ -197,6 +207,76 @@ static void test_memory_is_one_sum(void **state)
 	done(l);
 }
 
+static struct spec *holding(struct ledger *l, const char *name, const char *parts)
+{
+	struct spec *s = hold(l, name, "0%", "");
+
+	assert_int_equal(spec_set(s, "io.reserve", parts, NULL), 0);
+	return s;
+}
+
+static const char *admitted(struct ledger *l, const struct spec *has, const char *parts)
+{
+	struct spec *s = make("0%", "", "0");
+	static struct err e;
+
+	e = (struct err){};
+	assert_int_equal(spec_set(s, "io.reserve", parts, NULL), 0);
+	return ledger_admit_disks(l, s, has, &e) < 0 ? e.text : "";
+}
+
+static void test_each_disk_is_one_sum(void **state)
+{
+	struct ledger *l = ledger_on("0", 0);
+	struct spec *web;
+
+	(void) state;
+	assert_string_equal(admitted(l, NULL, "/dev/a 95%"), "");
+	assert_string_equal(admitted(l, NULL, "/dev/a 95.1%"),
+			    "io.reserve: 95.1% asked, 95% free of /dev/a: the host 5%");
+	web = holding(l, "web", "/dev/a2 60%\n/dev/b 10%");
+	holding(l, "db", "/dev/a1 20.5%");
+	holding(l, "lost", "/dev/none 90%");
+	assert_string_equal(admitted(l, NULL, "/dev/a 14.5%\n/dev/b 85%\n/dev/c 95%"), "");
+	assert_string_equal(admitted(l, NULL, "/dev/c 1%\n/dev/a9 14.6%"),
+			    "io.reserve: 14.6% asked, 14.5% free of /dev/a: web 60%, db 20.5%, "
+			    "the host 5%");
+	assert_string_equal(admitted(l, NULL, "/dev/a1 1%\n/dev/a2 1%"),
+			    "io.reserve: \"/dev/a1\": its disk, /dev/a, is reserved twice");
+	assert_string_equal(admitted(l, NULL, "/dev/none 1%"),
+			    "io.reserve: No such file or directory");
+	holding(l, "over", "/dev/a 50%"); /* the host was given more, say */
+	assert_string_equal(admitted(l, NULL, "/dev/a 0.1%"),
+			    "io.reserve: 0.1% asked, 0% free of /dev/a: web 60%, over 50%, db "
+			    "20.5%, the host 5%");
+	ledger_drop(l, "web");
+	assert_string_equal(admitted(l, web, "/dev/a1 60%"), ""); /* no more than it had */
+	assert_string_equal(admitted(l, web, "/dev/a1 60.1%"),
+			    "io.reserve: 60.1% asked, 24.5% free of /dev/a: over 50%, db 20.5%, "
+			    "the host 5%");
+	done(l);
+}
+
+static void test_owners_learn_no_names_of_disks(void **state)
+{
+	struct ledger *l = ledger_on("0", 0);
+	struct spec *asked = make("0%", "", "0");
+	struct err e = {};
+
+	(void) state;
+	assert_int_equal(spec_set(asked, "context.owner", "alice", NULL), 0);
+	assert_int_equal(spec_set(asked, "io.reserve", "/dev/a 80%", NULL), 0);
+	holding(l, "secret", "/dev/a 20%");
+	holding(l, "elsewhere", "/dev/b 20%");
+	assert_int_equal(spec_set(holding(l, "mine", "/dev/a 5%"), "context.owner", "bob alice",
+				  NULL),
+			 0);
+	assert_int_equal(ledger_admit_disks(l, asked, NULL, &e), -EDQUOT);
+	assert_string_equal(e.text, "io.reserve: 80% asked, 70% free of /dev/a: mine 5%, others "
+				    "20%, the host 5%");
+	done(l);
+}
+
 static json_int_t number(const json_t *o, const char *key)
 {
 	assert_true(json_is_integer(json_object_get(o, key)));
@@ -247,6 +327,42 @@ static void test_the_whole_view(void **state)
 	done(l);
 }
 
+static void test_the_view_of_disks(void **state)
+{
+	struct ledger *l = ledger_on("0", 0);
+	const json_t *disks, *d, *contexts;
+	json_t *o;
+
+	(void) state;
+	assert_int_equal(spec_set(holding(l, "web", "/dev/a1 60%"), "io.share", "/dev/b 300", NULL),
+			 0);
+	holding(l, "db", "/dev/a 20.5%");
+	hold(l, "plain", "0%", "");
+	assert_int_equal(ledger_json(l, &o), 0);
+	disks = json_object_get(o, "disks");
+	assert_int_equal(json_array_size(disks), 2);
+	d = json_array_get(disks, 0);
+	assert_string_equal(json_string_value(json_object_get(d, "device")), "/dev/a");
+	assert_int_equal(number(d, "capacity_permille"), 1000);
+	assert_int_equal(number(d, "host_permille"), 50);
+	assert_int_equal(number(d, "reserved_permille"), 805);
+	assert_int_equal(number(d, "free_permille"), 145);
+	assert_int_equal(number(d, "shares"), 300);
+	assert_int_equal(number(d, "holders"), 2);
+	d = json_array_get(disks, 1);
+	assert_int_equal(number(d, "shares"), 500);
+	assert_int_equal(number(d, "holders"), 0);
+	contexts = json_object_get(o, "contexts");
+	d = json_object_get(json_array_get(contexts, 0), "disks");
+	assert_int_equal(json_array_size(d), 2);
+	assert_int_equal(number(json_array_get(d, 0), "reserve_permille"), 600);
+	assert_int_equal(number(json_array_get(d, 0), "share"), 100);
+	assert_int_equal(number(json_array_get(d, 1), "share"), 300);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(contexts, 2), "disks")), 0);
+	json_decref(o);
+	done(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +374,9 @@ int main(void)
 		cmocka_unit_test(test_owners_learn_no_names),
 		cmocka_unit_test(test_memory_is_one_sum),
 		cmocka_unit_test(test_the_whole_view),
+		cmocka_unit_test(test_each_disk_is_one_sum),
+		cmocka_unit_test(test_owners_learn_no_names_of_disks),
+		cmocka_unit_test(test_the_view_of_disks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

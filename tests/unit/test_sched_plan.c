@@ -218,6 +218,15 @@ static void no_shares(struct facts *f, struct spec *s)
 	s->io.share_count = 1;
 }
 
+static struct spec_io_reserve reserves[] = { { sdb, 300 } };
+
+static void no_weights(struct facts *f, struct spec *s)
+{
+	f->sched.io_share = false;
+	s->io.reserves = reserves;
+	s->io.reserve_count = 1;
+}
+
 static void swap_alone(struct facts *f, struct spec *s)
 {
 	f->sched.layout = FACTS_CGROUP_HYBRID;
@@ -253,6 +262,9 @@ static void refusals_name_the_key(void **state)
 	refuses(no_shares,
 		"io.share: this kernel has no scheduler of disks that knows shares (BFQ, "
 		"or iocost on cgroup v2)");
+	refuses(no_weights,
+		"io.reserve: this kernel has no scheduler of disks that knows weights (BFQ, or "
+		"iocost on cgroup v2)");
 	refuses(swap_alone, "memory.swap: on cgroup v1 it needs memory.limit too");
 }
 

@@ -147,6 +147,8 @@ static void test_limits(void **state)
 	       "t.ini:6: process.rlimit: this resource is limited twice");
 	expect(COMMAND "[io]\nshare = /dev/a 5\nshare = /dev/a 6\n",
 	       "t.ini:5: io.share: \"/dev/a\" has two shares");
+	expect(COMMAND "[io]\nreserve = /dev/a 5%\nreserve = /dev/b 5%\nreserve = /dev/a 6%\n",
+	       "t.ini:6: io.reserve: \"/dev/a\" is reserved twice");
 	expect(COMMAND "[io]\nlimit = /dev/a read 1B/s\nlimit = /dev/a write 1B/s\n",
 	       "t.ini:5: io.limit: \"/dev/a\" is limited twice");
 }

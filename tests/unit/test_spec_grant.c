@@ -56,7 +56,8 @@ static void test_a_wrong_grant_says_what_is_allowed(void **state)
 		const char *text, *told;
 	} rows[] = {
 		{ "context.command", "\"context.command\" is no limit that can be changed live; "
-				     "allowed: process.limit, cpu.share, cpu.reserve" },
+				     "allowed: process.limit, cpu.share, cpu.reserve, "
+				     "cpu.limit" },
 		{ "context.owner", "is no limit" },
 		{ "context.grant", "is no limit" },
 		{ "files.bind", "is no limit" },

@@ -30,18 +30,20 @@ static void refuse(const char *text, const char *line)
 
 static void test_values(void **state)
 {
-	static const char text[] =
-		"# ours\n[host]\ncpu-reserve = 12.5%\nmemory-reserve = 1G ; ok\n";
+	static const char text[] = "# ours\n[host]\ncpu-reserve = 12.5%\nmemory-reserve = 1G ; ok\n"
+				   "io-reserve = 0.5%\n";
 	struct spec_errors errors = {};
 	struct spec_host h;
 
 	(void) state;
 	spec_host_init(&h);
 	assert_int_equal(h.cpu_reserve_ppm, 50000);
+	assert_int_equal(h.io_reserve_ppm, 50000);
 	assert_int_equal(spec_host_memory(&h, 100000000), 5000000);
 	assert_int_equal(read_text(&h, "", &errors), 0);
 	assert_int_equal(read_text(&h, text, &errors), 0);
 	assert_int_equal(h.cpu_reserve_ppm, 125000);
+	assert_int_equal(h.io_reserve_ppm, 5000);
 	assert_int_equal(spec_host_memory(&h, UINT64_C(8) << 30), 1u << 30);
 	assert_int_equal(spec_host_memory(&h, 1u << 20), 1u << 20);
 	assert_int_equal(read_text(&h, "[host]\nmemory-reserve = 90%\ncpu-reserve = 0%", &errors),
@@ -68,7 +70,10 @@ static void test_keys_are_printed_as_they_are_read(void **state)
 	assert_string_equal(value, "7%");
 	assert_true(spec_host_key(&h, 1, &name, value));
 	assert_string_equal(value, "512M");
-	assert_false(spec_host_key(&h, 2, &name, value));
+	assert_true(spec_host_key(&h, 2, &name, value));
+	assert_string_equal(name, "io-reserve");
+	assert_string_equal(value, "5%");
+	assert_false(spec_host_key(&h, 3, &name, value));
 }
 
 #define CPU "allowed: 0%..90% of each CPU"
@@ -91,8 +96,12 @@ static void test_refusals(void **state)
 	       "wardd.ini:2: host.memory-reserve: \"max\" is no value for it; " MEMORY);
 	refuse("[host]\nmemory-reserve = 99999999999T\n",
 	       "wardd.ini:2: host.memory-reserve: \"99999999999T\" is no value for it; " MEMORY);
+	refuse("[host]\nio-reserve = 91%\n",
+	       "wardd.ini:2: host.io-reserve: \"91%\" is no value for it; allowed: 0%..90% of each "
+	       "disk");
 	refuse("[host]\ncpu = 5%\n",
-	       "wardd.ini:2: host.cpu: no such key; allowed: cpu-reserve, memory-reserve");
+	       "wardd.ini:2: host.cpu: no such key; allowed: cpu-reserve, memory-reserve, "
+	       "io-reserve");
 	refuse("[context]\ncommand = true\n",
 	       "wardd.ini:1: [context]: no such section; allowed: host");
 	refuse("cpu-reserve = 5%\n",

@@ -225,6 +225,7 @@ static void test_live_keys_are_limits_and_what_is_looked_up_when_needed(void **s
 		"memory.swap",
 		"memory.oom",
 		"io.share",
+		"io.reserve",
 		"io.limit",
 		"context.restart",
 		"context.restart-delay",

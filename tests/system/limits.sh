@@ -131,7 +131,7 @@ lost_little() {
 retry_until 12 lost_little
 less "the host's disk lost little to its log (KB)" "$lost" 200000
 still_well "log filler" chatty
-like "the end of its log can be read" "$(ctl logs chatty -n 1)" 'a line that is'
+like "the end of its log can be read" "$(ctl logs chatty -n 2)" 'a line that is'
 check "it stops" ctl stop chatty
 retry_until 5 test "$(du -k "$WARD_DIR/state/logs/chatty.log" | cut -f1)" -lt 70000
 less "what is kept of its log is bounded (KB)" "$(du -k "$WARD_DIR/state/logs/chatty.log" | cut -f1)" 70000

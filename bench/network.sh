@@ -64,6 +64,11 @@ compare() {
 	figure "$what" "$(ratio "$b" "$i")" "$aim" \
 		"$i /s; mode = host $(ratio "$b" "$u"), veth + bridge $(ratio "$b" "$v")"
 }
+# the kernel's own count of the time that a program takes: "ward_egress 61"
+cost() { # KIND
+	python3 "$ROOT/bench/filter_cost.py" "/sys/fs/cgroup/unified/ward/$INSTANCE" \
+		"$WARDCTL" --socket "$SOCK" exec c1 -- /mnt/net "$1" 10.9.1.2 "${COST_MS:-100}"
+}
 echo "network: the shared stack, time of an operation by that on the bare host"
 compare tcp-rr 1.03 "TCP request and response"
 compare tcp-stream 1.01 "TCP throughput"
@@ -86,12 +91,48 @@ done
 h=$(median <"$WARD_DIR/start-host") s=$(median <"$WARD_DIR/start-shared")
 figure "a start on the shared stack, more than on the host's (us)" $((s - h)) 100 "$h, $s"
 
+# --- what it is that takes the time ---
+PATH=$PATH:/usr/sbin:/sbin
+of_program() { awk -v n="$2" '$1 == n { print $2 }' "$WARD_DIR/cost-$1"; }
+if command -v bpftool >/dev/null; then
+	cost tcp-rr >"$WARD_DIR/cost-one"
+	for program in ward_egress ward_ingress; do
+		figure "$program, a run, the clock's own time included (ns)" "$(of_program one $program)" ""
+	done
+fi
+
 # --- many ---
+state() { # addresses, entries in maps, programs
+	local cgroup=/sys/fs/cgroup/unified/ward/$INSTANCE program id
+	ip address show near | grep -c 'inet 10.9.'
+	command -v bpftool >/dev/null || return
+	bpftool -j cgroup show "$cgroup" | jq -r '[.[].name] | sort | join(" ")'
+	program=$(bpftool -j cgroup show "$cgroup" | jq '[.[] | select(.name == "ward_egress")][0].id')
+	for id in $(bpftool -j prog show id "$program" | jq '.map_ids[]'); do
+		bpftool -j map show id "$id" | jq -r .name
+		case $(bpftool -j map show id "$id" | jq -r .name) in
+		ward_contexts | ward_traffic) bpftool -j map dump id "$id" | jq length ;;
+		esac
+	done
+}
 if [ "${MANY:-200}" -gt 1 ]; then
+	state >"$WARD_DIR/state-one"
+	CTL_TIMEOUT=300
 	contexts 2 "${MANY:-200}"
+	figure "contexts that run" "$(ctl list | grep -c running)" ""
 	few=$(for ((i = 0; i < 5; i++)); do inside tcp-rr; done | median)
+	[ ! -e "$WARD_DIR/cost-one" ] || cost tcp-rr >"$WARD_DIR/cost-many"
 	ctl stop $(seq -f 'c%.0f' 2 "${MANY:-200}") --timeout 1s >/dev/null
 	one=$(for ((i = 0; i < 5; i++)); do inside tcp-rr; done | median)
 	figure "TCP request and response, one context / ${MANY:-200}" "$(ratio "$one" "$few")" 1.03
-	figure "addresses left of those" "$(($(ip address show near | grep -c 'inet 10.9.') - 2))" 0
+	for program in ward_egress ward_ingress; do
+		[ -e "$WARD_DIR/cost-many" ] || break
+		figure "$program, ${MANY:-200} contexts / one" \
+			"$(ratio "$(of_program many $program)" "$(of_program one $program)")" 1.1 \
+			"$(of_program many $program) ns, $(of_program one $program) ns"
+	done
+	retry_until 10 sh -c '[ "$(ip address show near | grep -c "inet 10.9.")" -le 2 ]'
+	state >"$WARD_DIR/state-after"
+	figure "addresses, entries and programs left of those" \
+		"$(diff "$WARD_DIR/state-one" "$WARD_DIR/state-after" | grep -c '^[<>]')" 0
 fi

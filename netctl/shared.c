@@ -245,23 +245,40 @@ static int want_loopback6(struct netctl_host *h, const struct holder *x, struct 
 		       : 0;
 }
 
-/* With the first address of a network the kernel takes those that were added after it: who still
- * holds one of them gets it back. */
-static void restore_others(struct netctl_host *h, uint32_t interface)
+static bool same_network(const struct filter_ip *a, const struct filter_ip *b, unsigned prefix)
+{
+	uint32_t mask = prefix ? UINT32_MAX << (32 - prefix) : 0;
+
+	return ((ntohl(a->w[3]) ^ ntohl(b->w[3])) & mask) == 0;
+}
+
+/* @return whether `r` gets an address back, or has the one that says that nothing was taken. */
+static bool give_back(const struct filter_rules *r, const struct filter_ip *first, uint32_t where)
+{
+	for (uint32_t a = 0; a < r->count && a < FILTER_ADDRESSES_MAX; a++) {
+		struct inet_ip ip = shared_ip(&r->addresses[a]);
+
+		if (!(r->added >> a & 1) || r->interfaces[a] != where || !inet_is_v4(&ip) ||
+		    !same_network(&r->addresses[a], first, where >> 24))
+			continue;
+		if (link_has(&ip))
+			return false;
+		(void) link_add((int) (where & 0xffffff), &ip, where >> 24);
+	}
+	return true;
+}
+
+/* With the first address of a network the kernel takes those that were added after it, all of
+ * them: who still needs one gets it back. @where index and prefix, as in the rules. */
+static void restore_others(struct netctl_host *h, const struct filter_ip *first, uint32_t where)
 {
 	struct filter_rules r;
 
-	for (size_t i = 0; i < h->count; i++) {
-		if (filter_get(&h->filter, h->holders[i]->cgroup_id, &r) < 0)
-			continue;
-		for (uint32_t a = 0; a < r.count; a++) {
-			struct inet_ip ip = shared_ip(&r.addresses[a]);
-
-			if ((r.added >> a & 1) && (r.interfaces[a] & 0xffffff) == interface &&
-			    inet_is_v4(&ip))
-				(void) link_add((int) interface, &ip, r.interfaces[a] >> 24);
-		}
-	}
+	for (size_t i = 0; i < h->count; i++)
+		if (!h->holders[i]->leaving &&
+		    filter_get(&h->filter, h->holders[i]->cgroup_id, &r) == 0 &&
+		    !give_back(&r, first, where))
+			return;
 }
 
 static void take_away(struct netctl_host *h, const struct filter_rules *r)
@@ -275,7 +292,7 @@ static void take_away(struct netctl_host *h, const struct filter_rules *r)
 		if (link_remove((int) interface, &ip, r->interfaces[i] >> 24) < 0)
 			log_debug("an address of interface %u was gone already", interface);
 		else if (inet_is_v4(&ip))
-			restore_others(h, interface);
+			restore_others(h, &r->addresses[i], r->interfaces[i]);
 	}
 	if (r->loopback6_added) {
 		struct inet_ip ip = shared_ip(&r->loopback6);

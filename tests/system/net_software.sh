@@ -22,6 +22,7 @@ ctl doctor | grep -Eq '^network +shared +yes' || {
 	skip "servers on the shared stack" "$(ctl doctor | grep -E '^network +shared')"
 	finish
 }
+CTL_TIMEOUT=180 # initdb takes its time on a busy machine
 SHARE=$WARD_DIR/share
 mkdir "$SHARE"
 chmod 755 "$WARD_DIR" "$SHARE"
@@ -36,7 +37,7 @@ pair() {
 			[context]
 			command = $command
 			ready = tcp:$port
-			ready-timeout = 60s
+			ready-timeout = 150s
 			$(printf '%s\n' "$@")
 			[files]
 			bind = $SHARE:/mnt

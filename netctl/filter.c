@@ -281,7 +281,7 @@ int filter_traffic(const struct filter *f, uint64_t cgroup_id, struct filter_tra
 
 	if (cpus < 0)
 		return cpus;
-	each = calloc((size_t) cpus, sizeof(*ret));
+	each = calloc((size_t) cpus * NUMBERS, sizeof(*each));
 	if (!each)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(counters(f), &cgroup_id, each) < 0)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,18 +91,6 @@ void proc_default_signals(void)
 
 	for (long sig = 1; sig < NSIG; sig++) /* KILL and STOP are refused */
 		(void) syscall(SYS_rt_sigaction, sig, usual, NULL, (size_t) (NSIG - 1) / 8);
-}
-
-void proc_slice(uint64_t us)
-{
-	struct proc_sched_attr a = { .size = sizeof(a) };
-
-	if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) < 0 ||
-	    (a.policy != SCHED_OTHER && a.policy != SCHED_BATCH))
-		return;
-	a.flags = 0;
-	a.runtime = us * 1000;
-	(void) syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
 int proc_default_priority(void)

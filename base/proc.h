@@ -31,16 +31,3 @@ void proc_default_signals(void);
 /** Takes back what an admin may have given the daemon itself: a nice value below 0 and protection
  * from the kernel's OOM killer (proc_pid_oom_score_adj(5)). @return 0 or -errno. */
 [[nodiscard]] int proc_default_priority(void);
-/** sched_attr of sched_setattr(2), its first version, which glibc does not have. */
-struct proc_sched_attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-/**
- * How long this process and what it forks run at a stretch when others wait for the CPU as well, in
- * microseconds (100 to 100000): the slice of sched_setattr(2), Linux 6.12; before, nothing.
- */
-void proc_slice(uint64_t us);

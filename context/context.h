@@ -73,11 +73,6 @@ struct seat {
 	void *prepared; /* in the arena; NULL without seat_enter.prepare */
 };
 
-/* The slice of all processes of contexts. With slices shorter than two ticks (4 ms) the kernel's
- * fair scheduler is not fair to busy threads beside a fork storm (Linux 6.18: down to nothing), and
- * one that wakes waits for whole ticks as soon as many groups contend. */
-#define CONTEXT_SLICE_US 10000
-
 /**
  * Clones a seat. `enter` runs in the child and puts it into its slot (see sched_attach_self);
  * `clone_into` is a cgroup2 directory descriptor or -1. Returns at once; the child reports

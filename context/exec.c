@@ -101,7 +101,6 @@ static int exec_child_prepare(const struct exec_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "giving a new process the usual priority");
 	}
-	proc_slice(CONTEXT_SLICE_US);
 	if (enter->enter) {
 		r = enter->enter(enter->arg);
 		if (r < 0) {

@@ -147,7 +147,6 @@ static int park(struct seat_child *c)
 	if (r < 0) {
 		return err_set_errno(e, r, "giving a seat the usual priority");
 	}
-	proc_slice(CONTEXT_SLICE_US);
 	if (c->namespaces & CONTEXT_NS_TIME) {
 		/* Now, as the file will belong to somebody else once we are not dumpable and not
 		 * the host's root. */

@@ -14,10 +14,17 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/proc.h"
 
 #define NICE (-15)
 #define RESET_ON_FORK 1
+
+struct attributes { /* sched_attr, its first version */
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
 
 /* Where the kernel groups what runs by sessions, being nice counts within one only. A session that
  * others belong to as well is not ours to raise. */
@@ -34,7 +41,7 @@ static void raise_session(bool on)
 
 enum pace pace_set(enum pace from, enum pace to)
 {
-	struct proc_sched_attr a = {
+	struct attributes a = {
 		.size = sizeof(a),
 		.policy = to == PACE_URGENT ? SCHED_FIFO : SCHED_OTHER,
 		.flags = to == PACE_PLAIN ? 0 : RESET_ON_FORK,

@@ -5,6 +5,15 @@
 #include <stdint.h>
 #include <string.h>
 
+bool mem_resize(void *array, size_t n, size_t size)
+{
+	void *p = reallocarray(*(void **) array, n, size);
+
+	if (p != NULL)
+		*(void **) array = p;
+	return p != NULL;
+}
+
 int strv_add(struct strv *v, const char *s)
 {
 	if (v->count >= SIZE_MAX / sizeof(char *) - 2)

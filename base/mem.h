@@ -23,6 +23,10 @@ static inline void mem_freep(void *p)
 		take_;                                                                             \
 	})
 
+/** Makes room for `n` things of `size` bytes in the array *array; what is there stays.
+ * @return false when there is no memory; then it is untouched. */
+[[nodiscard]] bool mem_resize(void *array, size_t n, size_t size);
+
 /** A vector of owned strings; `items` is NULL-terminated whenever it is not NULL (argv-shaped). */
 struct strv {
 	char **items;

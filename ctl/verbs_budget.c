@@ -11,30 +11,20 @@
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
-static const struct table_column cpu_columns[] = {
-	{ "CPUS", false }, { "CAPACITY", true }, { "HOST", true },     { "RESERVED", true },
-	{ "FREE", true },  { "SHARES", true },	 { "CONTEXTS", true },
-};
-static const struct table_column memory_columns[] = {
-	{ "MEMORY", true }, { "HOST", true },	{ "RESERVED", true },
-	{ "FREE", true },   { "LIMITS", true }, { "LIMITLESS", true },
-};
-static const struct table_column disk_columns[] = {
-	{ "DISK", false }, { "CAPACITY", true }, { "HOST", true },    { "RESERVED", true },
-	{ "FREE", true },  { "SHARES", true },	 { "HOLDERS", true },
-};
-static const struct table_column holder_columns[] = {
-	{ "NAME", false },
-	{ "DISK", false },
-	{ "RESERVE", true },
-	{ "SHARE", true },
-};
-static const struct table_column context_columns[] = {
-	{ "NAME", false }, { "STATE", false }, { "CPUS", false },	{ "RESERVE", true },
-	{ "SHARE", true }, { "LIMIT", true },  { "MEM-RESERVE", true }, { "MEM-LIMIT", true },
+/* --- its tables --- */
+
+struct column {
+	const char *title, *key;
+	void (*add)(struct table *t, const json_t *o, const char *key);
 };
 
-static void add_cpu(struct table *t, const json_t *o, const char *key)
+static void add_text(struct table *t, const json_t *o, const char *key)
+{
+	table_add(t, js_text(o, key));
+}
+
+/* Percent of a disk are written as those of a CPU. */
+static void add_percent(struct table *t, const json_t *o, const char *key)
 {
 	char text[UNITS_TEXT_MAX];
 	uint64_t n;
@@ -42,110 +32,113 @@ static void add_cpu(struct table *t, const json_t *o, const char *key)
 	table_add(t, js_number(o, key, &n) ? units_print_cpu(n, text) : "");
 }
 
-static void add_sets(const json_t *budget, struct table *t)
+static const struct column cpu_columns[] = {
+	{ "CPUS", "cpus", add_text },
+	{ "CAPACITY", "capacity_millicpu", add_percent },
+	{ "HOST", "host_millicpu", add_percent },
+	{ "RESERVED", "reserved_millicpu", add_percent },
+	{ "FREE", "free_millicpu", add_percent },
+	{ "SHARES", "shares", look_add_number },
+	{ "CONTEXTS", "contexts", look_add_number },
+};
+static const struct column memory_columns[] = {
+	{ "MEMORY", "total_bytes", look_add_bytes },
+	{ "HOST", "host_bytes", look_add_bytes },
+	{ "RESERVED", "reserved_bytes", look_add_bytes },
+	{ "FREE", "free_bytes", look_add_bytes },
+	{ "LIMITS", "limits_bytes", look_add_bytes },
+	{ "LIMITLESS", "limitless", look_add_number },
+};
+static const struct column disk_columns[] = {
+	{ "DISK", "device", add_text },
+	{ "CAPACITY", "capacity_permille", add_percent },
+	{ "HOST", "host_permille", add_percent },
+	{ "RESERVED", "reserved_permille", add_percent },
+	{ "FREE", "free_permille", add_percent },
+	{ "SHARES", "shares", look_add_number },
+	{ "HOLDERS", "holders", look_add_number },
+};
+static const struct column context_columns[] = {
+	{ "NAME", "name", add_text },
+	{ "STATE", "state", add_text },
+	{ "CPUS", "cpus", add_text },
+	{ "RESERVE", "cpu_reserve_millicpu", add_percent },
+	{ "SHARE", "cpu_share", look_add_number },
+	{ "LIMIT", "cpu_limit_millicpu", add_percent },
+	{ "MEM-RESERVE", "memory_reserve_bytes", look_add_bytes },
+	{ "MEM-LIMIT", "memory_limit_bytes", look_add_bytes },
+};
+static const struct column holder_columns[] = {
+	/* behind a context's name */
+	{ "DISK", "device", add_text },
+	{ "RESERVE", "reserve_permille", add_percent },
+	{ "SHARE", "share", look_add_number },
+};
+
+static const struct part {
+	const struct column *columns;
+	size_t count;
+	const char *key, *inner; /* of a list, or one object; of a list in each of its objects */
+	bool disks; /* only where somebody has something of a disk */
+} parts[] = {
+	{ cpu_columns, ARRAY_SIZE(cpu_columns), "cpu", NULL, false },
+	{ memory_columns, ARRAY_SIZE(memory_columns), "memory", NULL, false },
+	{ disk_columns, ARRAY_SIZE(disk_columns), "disks", NULL, true },
+	{ context_columns, ARRAY_SIZE(context_columns), "contexts", NULL, false },
+	{ holder_columns, ARRAY_SIZE(holder_columns), "contexts", "disks", true },
+};
+
+static void add_row(const struct part *p, const json_t *o, struct table *t)
 {
-	json_t *o;
+	for (size_t i = 0; i < p->count; i++)
+		p->columns[i].add(t, o, p->columns[i].key);
+}
+
+static void add_rows(const struct part *p, const json_t *o, struct table *t)
+{
+	json_t *inner;
 	size_t i;
 
-	json_array_foreach (json_object_get(budget, "cpu"), i, o) {
-		table_add(t, js_text(o, "cpus"));
-		add_cpu(t, o, "capacity_millicpu");
-		add_cpu(t, o, "host_millicpu");
-		add_cpu(t, o, "reserved_millicpu");
-		add_cpu(t, o, "free_millicpu");
-		look_add_number(t, o, "shares");
-		look_add_number(t, o, "contexts");
+	if (!p->inner) {
+		add_row(p, o, t);
+		return;
+	}
+	json_array_foreach (json_object_get(o, p->inner), i, inner) {
+		add_text(t, o, "name");
+		add_row(p, inner, t);
 	}
 }
 
-static void add_memory(const json_t *budget, struct table *t)
+static void print_part(const struct ctl *c, const struct part *p, const json_t *budget,
+		       struct buf *out)
 {
-	const json_t *o = json_object_get(budget, "memory");
+	struct table_column titles[TABLE_COLUMNS_MAX] = { { "NAME", false } };
+	json_t *all = json_object_get(budget, p->key), *o;
+	size_t count = p->inner ? 1 : 0, i;
+	struct table t;
 
-	look_add_bytes(t, o, "total_bytes");
-	look_add_bytes(t, o, "host_bytes");
-	look_add_bytes(t, o, "reserved_bytes");
-	look_add_bytes(t, o, "free_bytes");
-	look_add_bytes(t, o, "limits_bytes");
-	look_add_number(t, o, "limitless");
-}
-
-static void add_contexts(const json_t *budget, struct table *t)
-{
-	json_t *o;
-	size_t i;
-
-	json_array_foreach (json_object_get(budget, "contexts"), i, o) {
-		table_add(t, js_text(o, "name"));
-		table_add(t, js_text(o, "state"));
-		table_add(t, js_text(o, "cpus"));
-		add_cpu(t, o, "cpu_reserve_millicpu");
-		look_add_number(t, o, "cpu_share");
-		add_cpu(t, o, "cpu_limit_millicpu");
-		look_add_bytes(t, o, "memory_reserve_bytes");
-		look_add_bytes(t, o, "memory_limit_bytes");
-	}
-}
-
-/* Percent of a disk are written as those of a CPU. */
-static void add_disks(const json_t *budget, struct table *t)
-{
-	json_t *o;
-	size_t i;
-
-	json_array_foreach (json_object_get(budget, "disks"), i, o) {
-		table_add(t, js_text(o, "device"));
-		add_cpu(t, o, "capacity_permille");
-		add_cpu(t, o, "host_permille");
-		add_cpu(t, o, "reserved_permille");
-		add_cpu(t, o, "free_permille");
-		look_add_number(t, o, "shares");
-		look_add_number(t, o, "holders");
-	}
-}
-
-static void add_holders(const json_t *budget, struct table *t)
-{
-	json_t *context, *o;
-	size_t i, j;
-
-	json_array_foreach (json_object_get(budget, "contexts"), i, context) {
-		json_array_foreach (json_object_get(context, "disks"), j, o) {
-			table_add(t, js_text(context, "name"));
-			table_add(t, js_text(o, "device"));
-			add_cpu(t, o, "reserve_permille");
-			look_add_number(t, o, "share");
-		}
-	}
+	for (i = 0; i < p->count; i++)
+		titles[count++] =
+			(struct table_column){ p->columns[i].title, p->columns[i].add != add_text };
+	table_init(&t, titles, count);
+	if (json_is_object(all))
+		add_rows(p, all, &t);
+	json_array_foreach (all, i, o)
+		add_rows(p, o, &t);
+	table_print(&t, c->color, 0, out);
+	table_done(&t);
 }
 
 static void print_budget(const struct ctl *c, const json_t *budget, struct buf *out)
 {
-	static const struct {
-		const struct table_column *columns;
-		size_t count;
-		void (*add)(const json_t *budget, struct table *t);
-		bool disks; /* only where somebody has something of a disk */
-	} parts[] = {
-		{ cpu_columns, ARRAY_SIZE(cpu_columns), add_sets, false },
-		{ memory_columns, ARRAY_SIZE(memory_columns), add_memory, false },
-		{ disk_columns, ARRAY_SIZE(disk_columns), add_disks, true },
-		{ context_columns, ARRAY_SIZE(context_columns), add_contexts, false },
-		{ holder_columns, ARRAY_SIZE(holder_columns), add_holders, true },
-	};
 	bool disks = json_array_size(json_object_get(budget, "disks")) > 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		struct table t;
-
 		if (parts[i].disks && !disks)
 			continue;
 		if (i > 0)
 			buf_puts(out, "\n");
-		table_init(&t, parts[i].columns, parts[i].count);
-		parts[i].add(budget, &t);
-		table_print(&t, c->color, 0, out);
-		table_done(&t);
+		print_part(c, &parts[i], budget, out);
 	}
 	if (!json_is_true(json_object_get(json_object_get(budget, "memory"), "guaranteed")))
 		buf_puts(out, "\nThis host cannot guarantee memory: memory.reserve is refused.\n");

@@ -107,12 +107,12 @@ static bool no_more_memory(const struct spec *has, const struct spec *wants)
 }
 
 /* Word for word: who names a disk in another way has it looked at. */
-static bool has_line(const struct spec *has, const struct spec_io_reserve *x)
+static bool has_line(const struct spec *has, const struct spec_io_part *x)
 {
 	for (size_t i = 0; has && i < has->io.reserve_count; i++) {
-		const struct spec_io_reserve *y = &has->io.reserves[i];
+		const struct spec_io_part *y = &has->io.reserves[i];
 
-		if (str_equal(x->device, y->device) && x->permille <= y->permille) {
+		if (str_equal(x->device, y->device) && x->amount <= y->amount) {
 			return true;
 		}
 	}
@@ -136,7 +136,7 @@ static int check_disks(const struct spec *runs_with, const struct spec *wants, s
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < wants->io.reserve_count; i++) {
-		const struct spec_io_reserve *x = &wants->io.reserves[i];
+		const struct spec_io_part *x = &wants->io.reserves[i];
 		struct sched_disk disk;
 
 		if (has_line(runs_with, x)) {

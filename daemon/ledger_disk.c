@@ -26,7 +26,7 @@ static uint64_t reserve_of(const struct ledger *l, const struct spec *s,
 
 	for (size_t i = 0; s && i < s->io.reserve_count; i++) {
 		if (is_disk(l, s->io.reserves[i].device, disk)) {
-			sum += s->io.reserves[i].permille;
+			sum += s->io.reserves[i].amount;
 		}
 	}
 	return sum;
@@ -37,7 +37,7 @@ static uint64_t share_of(const struct ledger *l, const struct spec *s,
 {
 	for (size_t i = 0; i < s->io.share_count; i++) {
 		if (is_disk(l, s->io.shares[i].device, disk)) {
-			return s->io.shares[i].weight;
+			return s->io.shares[i].amount;
 		}
 	}
 	return SPEC_IO_SHARE;
@@ -86,7 +86,7 @@ int ledger_admit_disks(struct ledger *l, const struct spec *spec, const struct s
 		       struct err *e)
 {
 	for (size_t i = 0; i < spec->io.reserve_count; i++) {
-		const struct spec_io_reserve *x = &spec->io.reserves[i];
+		const struct spec_io_part *x = &spec->io.reserves[i];
 		struct sched_disk disk;
 		uint64_t asked;
 		int r = l->host.disk("io.reserve", x->device, &disk, e);
@@ -95,7 +95,7 @@ int ledger_admit_disks(struct ledger *l, const struct spec *spec, const struct s
 			return r;
 		}
 		asked = reserve_of(l, spec, &disk);
-		if (asked != x->permille) {
+		if (asked != x->amount) {
 			return err_set(e, -EINVAL,
 				       "io.reserve: \"%s\": its disk, %s, is reserved "
 				       "twice",

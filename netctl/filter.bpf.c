@@ -313,12 +313,27 @@ static __always_inline int bind_source6(struct bpf_sock_addr *ctx, const struct 
 	return bpf_bind(ctx, (struct sockaddr *) &a, sizeof(a));
 }
 
+/* Who connects without a source gets one. */
+static __always_inline int give_source(const struct filter_rules *r, struct bpf_sock_addr *ctx,
+				       const struct filter_ip *to, int loopback, int six)
+{
+	struct filter_ip from;
+	int error;
+
+	if (ctx->sk->src_port != 0) /* sent from without being bound: it has the wildcard */
+		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
+	error = source(r, to, loopback, &from);
+	if (!error)
+		error = six ? bind_source6(ctx, &from) : bind_source4(ctx, &from);
+	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
+}
+
 SEC("cgroup/connect4")
 int ward_connect4(struct bpf_sock_addr *ctx)
 {
 	struct filter_rules *r = own_rules();
-	struct filter_ip to, from;
-	int loopback, error;
+	struct filter_ip to;
+	int loopback;
 
 	if (!r)
 		return 1;
@@ -327,22 +342,15 @@ int ward_connect4(struct bpf_sock_addr *ctx)
 	if (loopback < 0)
 		return refuse(FILTER_NO_CONNECT, loopback);
 	ctx->user_ip4 = to.w[3];
-	if (ctx->sk->src_ip4 != 0)
-		return 1;
-	if (ctx->sk->src_port != 0) /* sent from without being bound: it has the wildcard */
-		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
-	error = source(r, &to, loopback, &from);
-	if (!error)
-		error = bind_source4(ctx, &from);
-	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
+	return ctx->sk->src_ip4 != 0 ? 1 : give_source(r, ctx, &to, loopback, 0);
 }
 
 SEC("cgroup/connect6")
 int ward_connect6(struct bpf_sock_addr *ctx)
 {
 	struct filter_rules *r = own_rules();
-	struct filter_ip to, from;
-	int loopback, error;
+	struct filter_ip to;
+	int loopback;
 
 	if (!r)
 		return 1;
@@ -353,12 +361,7 @@ int ward_connect6(struct bpf_sock_addr *ctx)
 	set_user_ip6(ctx, &to);
 	if (ctx->sk->src_ip6[0] | ctx->sk->src_ip6[1] | ctx->sk->src_ip6[2] | ctx->sk->src_ip6[3])
 		return 1;
-	if (ctx->sk->src_port != 0)
-		return refuse(FILTER_NO_CONNECT, FILTER_EADDRNOTAVAIL);
-	error = source(r, &to, loopback, &from);
-	if (!error)
-		error = bind_source6(ctx, &from);
-	return error ? refuse(FILTER_NO_CONNECT, error) : 1;
+	return give_source(r, ctx, &to, loopback, 1);
 }
 
 /* --- datagrams --- */

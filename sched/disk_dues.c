@@ -107,15 +107,6 @@ static int add_disk(struct disk_dues *d, const struct sched_disk *disk, bool hel
 	return 0;
 }
 
-static bool resize(void *array, size_t n, size_t size)
-{
-	void *p = reallocarray(*(void **) array, n, size);
-
-	if (p != NULL)
-		*(void **) array = p;
-	return p != NULL;
-}
-
 static struct member *find(const struct disk_dues *d, unsigned slot)
 {
 	for (size_t i = 0; i < d->count; i++)
@@ -129,9 +120,9 @@ static struct member *insert(struct disk_dues *d, unsigned slot)
 	size_t room = d->room != 0 ? 2 * d->room : 32;
 
 	if (d->count == d->room) {
-		if (!resize(&d->members, room, sizeof(*d->members)) ||
-		    !resize(&d->claims, room, sizeof(*d->claims)) ||
-		    !resize(&d->amounts, room, sizeof(*d->amounts)))
+		if (!mem_resize(&d->members, room, sizeof(*d->members)) ||
+		    !mem_resize(&d->claims, room, sizeof(*d->claims)) ||
+		    !mem_resize(&d->amounts, room, sizeof(*d->amounts)))
 			return NULL;
 		d->room = room;
 	}
@@ -167,9 +158,9 @@ static int read_spec(struct disk_dues *d, struct member *m, const struct spec *s
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < spec->io.share_count; i++)
-		r = add_said(d, m, spec->io.shares[i].device, 0, spec->io.shares[i].weight);
+		r = add_said(d, m, spec->io.shares[i].device, 0, spec->io.shares[i].amount);
 	for (size_t i = 0; r == 0 && i < spec->io.reserve_count; i++)
-		r = add_said(d, m, spec->io.reserves[i].device, spec->io.reserves[i].permille, 0);
+		r = add_said(d, m, spec->io.reserves[i].device, spec->io.reserves[i].amount, 0);
 	return r;
 }
 
@@ -423,12 +414,12 @@ void disk_dues_set_host(struct disk_dues *d, uint32_t host_ppm)
 static unsigned said(const struct spec *spec, const struct sched_disk *disk)
 {
 	for (size_t i = 0; i < spec->io.share_count; i++) {
-		const struct spec_io_share *s = &spec->io.shares[i];
+		const struct spec_io_part *s = &spec->io.shares[i];
 		struct sched_disk x;
 
 		if (sched_disk_find("", s->device, &x, NULL) == 0 && x.major == disk->major &&
 		    x.minor == disk->minor)
-			return (unsigned) s->weight;
+			return (unsigned) s->amount;
 	}
 	return 0;
 }

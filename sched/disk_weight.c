@@ -7,17 +7,14 @@
  * proportion, since the kernel's range ends at 1000 and BFQ knows no quota. */
 #include "sched/disk_weight.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "sched/allot.h"
 #include "sched/disk.h"
+#include "sched/instances.h"
 
 #define BFQ_MAX 1000
 #define COST_MAX 10000
@@ -119,42 +116,9 @@ uint32_t disk_top_due(const struct sched_host *h, const struct sched_disk *disk,
 	return w == DISK_WEIGHT_DEFAULT ? w + 1 : w;
 }
 
-/* Whether an instance has a process; taken for granted where nothing tells. */
-static bool is_populated(const struct sched_host *h, const char *instance)
+static uint32_t read_other(int ward, const char *path, const void *disk)
 {
-	const struct cg_tree *core = host_tree(h, CG_CORE);
-	char path[NAME_MAX + 32], text[128];
-
-	(void) snprintf(path, sizeof(path), "ward/%s/cgroup.events", instance);
-	return core == NULL || cg_read(core->top, path, text, sizeof(text)) <= 0 ||
-	       strstr(text, "populated 1") != NULL;
-}
-
-/* Of what others need, who run contexts. */
-static uint32_t greatest(const struct sched_host *h, const struct cg_tree *t, const char *file,
-			 const struct sched_disk *disk, uint32_t own)
-{
-	int fd = openat(t->top, "ward", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	char path[NAME_MAX + 64];
-
-	if (d == NULL) {
-		(void) fd_close(fd);
-		return own;
-	}
-	for (struct dirent *x; (x = readdir(d)) != NULL;) {
-		uint32_t weight;
-
-		if (x->d_type != DT_DIR || x->d_name[0] == '.' ||
-		    strcmp(x->d_name, h->instance) == 0)
-			continue;
-		(void) snprintf(path, sizeof(path), "%s/%s", x->d_name, file);
-		weight = read_weight(fd, path, disk);
-		if (weight > own && is_populated(h, x->d_name))
-			own = weight;
-	}
-	(void) closedir(d);
-	return own;
+	return read_weight(ward, path, disk);
 }
 
 static void write_top(int dir, const char *path, const struct sched_disk *disk, uint32_t weight)
@@ -171,6 +135,7 @@ static void write_top(int dir, const char *path, const struct sched_disk *disk, 
 void disk_top_write(const struct sched_host *h, const struct sched_disk *disk, uint32_t weight)
 {
 	const struct cg_tree *t = host_tree(h, CG_IO);
+	const struct cg_tree *core = host_tree(h, CG_CORE);
 	const char *file = disk_scale_of(t, disk).file;
 	char path[64];
 
@@ -178,5 +143,7 @@ void disk_top_write(const struct sched_host *h, const struct sched_disk *disk, u
 	if (h->below[0] != '\0')
 		return;
 	(void) snprintf(path, sizeof(path), "ward/%s", file);
-	write_top(t->top, path, disk, greatest(h, t, file, disk, weight));
+	weight = instances_greatest(t->top, core != NULL ? core->top : -1, h->instance, weight,
+				    file, read_other, disk);
+	write_top(t->top, path, disk, weight);
 }

@@ -129,25 +129,16 @@ static struct member *find(const struct engine *g, unsigned slot)
 	return i < g->count && g->members[i].slot == slot ? &g->members[i] : NULL;
 }
 
-static bool resize(void *array, size_t n, size_t size)
-{
-	void *p = reallocarray(*(void **) array, n, size);
-
-	if (p != NULL)
-		*(void **) array = p;
-	return p != NULL;
-}
-
 static bool grow(struct engine *g)
 {
 	size_t room = g->room != 0 ? 2 * g->room : 32;
 
-	if (!resize(&g->members, room, sizeof(*g->members)) ||
-	    !resize(&g->claims, room + 1, sizeof(*g->claims)) ||
-	    !resize(&g->standings, room, sizeof(*g->standings)) ||
-	    !resize(&g->amounts, room + 1, sizeof(*g->amounts)) ||
-	    !resize(&g->weights, room, sizeof(*g->weights)) ||
-	    !resize(&g->awake, room, sizeof(*g->awake)))
+	if (!mem_resize(&g->members, room, sizeof(*g->members)) ||
+	    !mem_resize(&g->claims, room + 1, sizeof(*g->claims)) ||
+	    !mem_resize(&g->standings, room, sizeof(*g->standings)) ||
+	    !mem_resize(&g->amounts, room + 1, sizeof(*g->amounts)) ||
+	    !mem_resize(&g->weights, room, sizeof(*g->weights)) ||
+	    !mem_resize(&g->awake, room, sizeof(*g->awake)))
 		return false;
 	g->room = room;
 	return true;

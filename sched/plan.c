@@ -189,7 +189,7 @@ static int check_disk(struct planner *p, const char *key, const char *device)
 static int plan_io_shares(struct planner *p)
 {
 	for (size_t i = 0; i < p->spec->io.share_count; i++) {
-		const struct spec_io_share *s = &p->spec->io.shares[i];
+		const struct spec_io_part *s = &p->spec->io.shares[i];
 		int r = check_disk(p, "io.share", s->device);
 
 		if (r == 0 && !p->facts->sched.io)
@@ -199,7 +199,7 @@ static int plan_io_shares(struct planner *p)
 				    "io.share: this kernel has no scheduler of disks that knows "
 				    "shares (BFQ, or iocost on cgroup v2)");
 		if (r == 0)
-			r = put(p, "io.weight", "%s %" PRIu64, s->device, s->weight);
+			r = put(p, "io.weight", "%s %" PRIu64, s->device, s->amount);
 		if (r < 0)
 			return r;
 	}

@@ -14,18 +14,15 @@
  * directory, and writes the greatest of all. Whoever runs no context any more needs nothing. */
 #include "sched/top.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "base/file.h"
 #include "sched/allot.h"
 #include "sched/host.h"
+#include "sched/instances.h"
 
 #define V2_DEFAULT 100
 #define V1_DEFAULT 1024
@@ -159,41 +156,10 @@ bool top_give_way(const struct cg_tree *t)
 
 /* --- among daemons --- */
 
-/* Whether an instance has a process; taken for granted where nothing tells. */
-static bool is_populated(const struct top *t, const char *instance)
+static uint32_t read_other(int ward, const char *path, const void *arg)
 {
-	char path[NAME_MAX + 32], text[128];
-
-	if (t->core < 0)
-		return true;
-	(void) snprintf(path, sizeof(path), "ward/%s/cgroup.events", instance);
-	return cg_read(t->core, path, text, sizeof(text)) <= 0 ||
-	       strstr(text, "populated 1") != NULL;
-}
-
-static uint32_t greatest(const struct top *t, uint32_t own)
-{
-	int fd = openat(t->dir, "ward", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	char path[NAME_MAX + 32];
-
-	if (d == NULL) {
-		(void) fd_close(fd);
-		return own;
-	}
-	for (struct dirent *x; (x = readdir(d)) != NULL;) {
-		uint32_t weight;
-
-		if (x->d_type != DT_DIR || x->d_name[0] == '.' ||
-		    strcmp(x->d_name, t->instance) == 0)
-			continue;
-		(void) snprintf(path, sizeof(path), "%s/%s", x->d_name, file_of(t));
-		weight = read_weight(fd, path);
-		if (weight > own && is_populated(t, x->d_name))
-			own = weight;
-	}
-	(void) closedir(d);
-	return own;
+	(void) arg;
+	return read_weight(ward, path);
 }
 
 uint32_t top_write(const struct top *t, uint32_t weight)
@@ -203,7 +169,8 @@ uint32_t top_write(const struct top *t, uint32_t weight)
 
 	(void) snprintf(dir, sizeof(dir), "ward/%s", t->instance);
 	write_weight(t, dir, weight);
-	weight = greatest(t, weight);
+	weight = instances_greatest(t->dir, t->core, t->instance, weight, file_of(t), read_other,
+				    NULL);
 	held = weight > t->most && hold(t) == 0;
 	if (!held && weight > t->most)
 		weight = t->most;

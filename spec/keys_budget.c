@@ -139,7 +139,7 @@ static const struct row io[] = {
 	{
 		.section = "io",
 		.name = "share",
-		LIST(row_io_share, io.shares, io.share_count, struct spec_io_share),
+		LIST(row_io_share, io.shares, io.share_count, struct spec_io_part),
 		.min = 1,
 		.max = 1000,
 		.check = value_check_device,
@@ -153,7 +153,7 @@ static const struct row io[] = {
 	{
 		.section = "io",
 		.name = "reserve",
-		LIST(row_io_reserve, io.reserves, io.reserve_count, struct spec_io_reserve),
+		LIST(row_io_reserve, io.reserves, io.reserve_count, struct spec_io_part),
 		.min = 1,
 		.max = 1000,
 		.check = value_check_device,

@@ -110,18 +110,12 @@ struct spec_io_limit {
 	uint64_t read_bps, write_bps, read_iops, write_iops; /* UNITS_NONE: no limit */
 };
 
-/** `share = /dev/vda 200` */
-struct spec_io_share {
+/** `share = /dev/vda 200`: a weight; `reserve = /dev/vda 30%`: thousandths of the disk. */
+struct spec_io_part {
 	char *device;
-	uint64_t weight;
+	uint64_t amount;
 };
 #define SPEC_IO_SHARE 100 /* of who says nothing, by the kernel's default */
-
-/** `reserve = /dev/vda 30%` */
-struct spec_io_reserve {
-	char *device;
-	uint64_t permille; /* thousandths of what the disk does */
-};
 
 /** `grant = cpu.limit <= 200%`: a key that owners may change, and within what. */
 struct spec_grant {
@@ -196,9 +190,9 @@ struct spec {
 	struct {
 		struct spec_io_limit *limits;
 		size_t limit_count;
-		struct spec_io_share *shares;
+		struct spec_io_part *shares;
 		size_t share_count;
-		struct spec_io_reserve *reserves;
+		struct spec_io_part *reserves;
 		size_t reserve_count;
 	} io;
 	struct {

@@ -6,70 +6,90 @@
 #include "spec/row.h"
 #include "spec/words.h"
 
-/* --- io share: DEVICE WEIGHT --- */
+/** What the second word is. */
+struct number {
+	bool (*read)(const struct row *row, const char *text, uint64_t *ret);
+	const char *missing, *wrong; /* "is not a device and a weight", "is no weight" */
+};
 
-static int share_fill(const struct row *row, const char *text, const struct strv *w,
-		      struct spec_io_share *ret, struct err *e)
+static int part_fill(const struct row *row, const char *text, const struct strv *w,
+		     const struct number *number, struct spec_io_part *ret, struct err *e)
 {
 	if (w->count == 0 || row->check(w->items[0]))
 		return row_wrong(row, e, w->count ? w->items[0] : text, "is not a path below /dev");
 	if (w->count != 2)
-		return row_wrong(row, e, text, "is not a device and a weight");
-	if (units_parse_u64(w->items[1], row->min, row->max, &ret->weight) < 0)
-		return row_wrong(row, e, w->items[1], "is no weight");
+		return row_wrong(row, e, text, number->missing);
+	if (!number->read(row, w->items[1], &ret->amount))
+		return row_wrong(row, e, w->items[1], number->wrong);
 	if (str_replace(&ret->device, w->items[0]) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	return 0;
 }
 
-static int share_parse(const struct row *row, const char *text, void *item, struct err *e)
+static int part_parse(const struct row *row, const char *text, const struct number *number,
+		      void *item, struct err *e)
 {
 	struct strv words = { 0 };
 	int r = words_split(text, &words, e);
 
 	if (r == 0)
-		r = share_fill(row, text, &words, item, e);
+		r = part_fill(row, text, &words, number, item, e);
 	strv_done(&words);
 	return r;
 }
 
-static void share_print(const void *item, struct buf *out)
+static bool part_equal(const void *x, const void *y)
 {
-	const struct spec_io_share *s = item;
+	const struct spec_io_part *a = x, *b = y;
 
-	word_print(s->device, false, out);
-	buf_printf(out, " %llu", (unsigned long long) s->weight);
+	return str_equal(a->device, b->device) && a->amount == b->amount;
 }
 
-static bool share_equal(const void *x, const void *y)
+static int part_copy(void *to, const void *from)
 {
-	const struct spec_io_share *a = x, *b = y;
-
-	return str_equal(a->device, b->device) && a->weight == b->weight;
-}
-
-static int share_copy(void *to, const void *from)
-{
-	const struct spec_io_share *s = from;
-	struct spec_io_share *copy = to;
+	const struct spec_io_part *s = from;
+	struct spec_io_part *copy = to;
 
 	*copy = *s;
 	copy->device = NULL;
 	return str_replace(&copy->device, s->device);
 }
 
-static void share_done(void *item)
+static void part_done(void *item)
 {
-	free(((struct spec_io_share *) item)->device);
+	free(((struct spec_io_part *) item)->device);
+}
+
+/* --- io share: DEVICE WEIGHT --- */
+
+static bool read_weight(const struct row *row, const char *text, uint64_t *ret)
+{
+	return units_parse_u64(text, row->min, row->max, ret) >= 0;
+}
+
+static int share_parse(const struct row *row, const char *text, void *item, struct err *e)
+{
+	static const struct number weight = { read_weight, "is not a device and a weight",
+					      "is no weight" };
+
+	return part_parse(row, text, &weight, item, e);
+}
+
+static void share_print(const void *item, struct buf *out)
+{
+	const struct spec_io_part *s = item;
+
+	word_print(s->device, false, out);
+	buf_printf(out, " %llu", (unsigned long long) s->amount);
 }
 
 static const struct row_element share_element = {
-	.size = sizeof(struct spec_io_share),
+	.size = sizeof(struct spec_io_part),
 	.parse = share_parse,
 	.print = share_print,
-	.equal = share_equal,
-	.copy = share_copy,
-	.done = share_done,
+	.equal = part_equal,
+	.copy = part_copy,
+	.done = part_done,
 };
 const struct row_type row_io_share = ROW_LIST_TYPE("device share", share_element);
 
@@ -83,68 +103,29 @@ static bool read_permille(const struct row *row, const char *text, uint64_t *ret
 	       *ret >= row->min && *ret <= row->max;
 }
 
-static int reserve_fill(const struct row *row, const char *text, const struct strv *w,
-			struct spec_io_reserve *ret, struct err *e)
-{
-	if (w->count == 0 || row->check(w->items[0]))
-		return row_wrong(row, e, w->count ? w->items[0] : text, "is not a path below /dev");
-	if (w->count != 2)
-		return row_wrong(row, e, text, "is not a device and a percentage");
-	if (!read_permille(row, w->items[1], &ret->permille))
-		return row_wrong(row, e, w->items[1], "is no part of a disk");
-	if (str_replace(&ret->device, w->items[0]) < 0)
-		return err_set(e, -ENOMEM, "out of memory");
-	return 0;
-}
-
 static int reserve_parse(const struct row *row, const char *text, void *item, struct err *e)
 {
-	struct strv words = { 0 };
-	int r = words_split(text, &words, e);
+	static const struct number percentage = { read_permille, "is not a device and a percentage",
+						  "is no part of a disk" };
 
-	if (r == 0)
-		r = reserve_fill(row, text, &words, item, e);
-	strv_done(&words);
-	return r;
+	return part_parse(row, text, &percentage, item, e);
 }
 
 static void reserve_print(const void *item, struct buf *out)
 {
-	const struct spec_io_reserve *s = item;
+	const struct spec_io_part *s = item;
 	char text[UNITS_TEXT_MAX];
 
 	word_print(s->device, false, out);
-	buf_printf(out, " %s", units_print_cpu(s->permille, text));
-}
-
-static bool reserve_equal(const void *x, const void *y)
-{
-	const struct spec_io_reserve *a = x, *b = y;
-
-	return str_equal(a->device, b->device) && a->permille == b->permille;
-}
-
-static int reserve_copy(void *to, const void *from)
-{
-	const struct spec_io_reserve *s = from;
-	struct spec_io_reserve *copy = to;
-
-	*copy = *s;
-	copy->device = NULL;
-	return str_replace(&copy->device, s->device);
-}
-
-static void reserve_done(void *item)
-{
-	free(((struct spec_io_reserve *) item)->device);
+	buf_printf(out, " %s", units_print_cpu(s->amount, text));
 }
 
 static const struct row_element reserve_element = {
-	.size = sizeof(struct spec_io_reserve),
+	.size = sizeof(struct spec_io_part),
 	.parse = reserve_parse,
 	.print = reserve_print,
-	.equal = reserve_equal,
-	.copy = reserve_copy,
-	.done = reserve_done,
+	.equal = part_equal,
+	.copy = part_copy,
+	.done = part_done,
 };
 const struct row_type row_io_reserve = ROW_LIST_TYPE("device reserve", reserve_element);

@@ -2,25 +2,8 @@
 # timeout: 200
 # What a context on the shared stack sends and receives is counted to the byte, by family, and so is
 # what was refused to it; also when the daemon dies. In a network namespace of the test's own.
-if [ -z "${NET_ACCOUNT_INSIDE-}" ]; then
-	[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
-	NET_ACCOUNT_INSIDE=1 exec unshare -n "$0" "$@"
-fi
-. "$(dirname "$0")/../lib/harness.sh"
-HOST=10.9.0.100 HOST6=fd09::100
-ip link set lo up
-ip link add near type veth peer name far
-for end in near far; do
-	echo 0 >/proc/sys/net/ipv6/conf/$end/accept_dad
-	ip link set $end up
-done
-ip address add $HOST/24 dev near
-ip address add $HOST6/64 dev near nodad
-start_daemon
-ctl doctor | grep -Eq '^network +shared +yes' || {
-	skip "accounts of the shared stack" "$(ctl doctor | grep -E '^network +shared')"
-	finish
-}
+. "$(dirname "$0")/../lib/net.sh"
+start_shared "accounts of the shared stack"
 cat >"$WARD_DIR/send.py" <<'END'
 import socket, sys
 # send.py ADDRESS COUNT BYTES

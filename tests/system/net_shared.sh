@@ -2,13 +2,9 @@
 # timeout: 300
 # Contexts on the shared stack: each has its addresses and nothing else. All of it in a network
 # namespace of the test's own, which has the part of the host.
-if [ -z "${NET_SHARED_INSIDE-}" ]; then
-	[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
-	NET_SHARED_INSIDE=1 exec unshare -n "$0" "$@"
-fi
-. "$(dirname "$0")/../lib/harness.sh"
+. "$(dirname "$0")/../lib/net.sh"
 LIB=$ROOT/tests/lib
-HOST=10.9.0.100 HOST6=fd09::100 PEER=10.9.0.200 PEER6=fd09::200
+PEER=10.9.0.200 PEER6=fd09::200
 
 network_state() { # what must be the same before and after
 	ip -br address
@@ -17,21 +13,13 @@ network_state() { # what must be the same before and after
 	ip rule
 	tc qdisc show
 }
-ip link set lo up
-ip link add near type veth peer name far
-for end in near far; do
-	echo 0 >/proc/sys/net/ipv6/conf/$end/accept_dad
-	ip link set $end up
-done
-ip address add $HOST/24 dev near
-ip address add $HOST6/64 dev near nodad
 for family in "$PEER" "$PEER6"; do # somebody on the link, to whom packets go
 	ip neighbour add "$family" lladdr 02:00:00:00:00:02 dev near nud permanent
 done
 # link-local addresses come by themselves, a moment later
 retry_until 5 sh -c '[ "$(ip -br address | grep -c fe80)" -eq 2 ] && ! ip address | grep -q tentative'
 start_daemon
-if ! ctl doctor | grep -Eq '^network +shared +yes'; then
+if ! has_shared; then
 	note "$(ctl doctor | grep -E '^network +shared')"
 	run_ctl run --set network.mode=shared --set network.address=$HOST -- true
 	isnt "without the hooks mode = shared is refused" "$RC" 0

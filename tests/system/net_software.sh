@@ -2,26 +2,8 @@
 # timeout: 600
 # Unmodified servers on the shared stack, two of each side by side on one port: each answers at its
 # own addresses and on a loopback of its own. All of it in a network namespace of the test's own.
-if [ -z "${NET_SOFTWARE_INSIDE-}" ]; then
-	[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
-	NET_SOFTWARE_INSIDE=1 exec unshare -n "$0" "$@"
-fi
-. "$(dirname "$0")/../lib/harness.sh"
-PATH=$PATH:/usr/sbin:/sbin
-HOST=10.9.0.100 HOST6=fd09::100
-ip link set lo up
-ip link add near type veth peer name far
-for end in near far; do
-	echo 0 >/proc/sys/net/ipv6/conf/$end/accept_dad
-	ip link set $end up
-done
-ip address add $HOST/24 dev near
-ip address add $HOST6/64 dev near nodad
-start_daemon
-ctl doctor | grep -Eq '^network +shared +yes' || {
-	skip "servers on the shared stack" "$(ctl doctor | grep -E '^network +shared')"
-	finish
-}
+. "$(dirname "$0")/../lib/net.sh"
+start_shared "servers on the shared stack"
 CTL_TIMEOUT=180 # initdb takes its time on a busy machine
 SHARE=$WARD_DIR/share
 mkdir "$SHARE"

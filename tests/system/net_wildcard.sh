@@ -3,25 +3,8 @@
 # A context with several addresses that listens on the wildcard is reached at all of them, and so is
 # its neighbour on the same port; one socket of IPv6 serves both families, as it does on Linux. In a
 # network namespace of the test's own.
-if [ -z "${NET_WILDCARD_INSIDE-}" ]; then
-	[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
-	NET_WILDCARD_INSIDE=1 exec unshare -n "$0" "$@"
-fi
-. "$(dirname "$0")/../lib/harness.sh"
-PATH=$PATH:/usr/sbin:/sbin
-HOST=10.9.0.100
-ip link set lo up
-ip link add near type veth peer name far
-for end in near far; do
-	echo 0 >/proc/sys/net/ipv6/conf/$end/accept_dad
-	ip link set $end up
-done
-ip address add $HOST/24 dev near
-start_daemon
-ctl doctor | grep -Eq '^network +shared +yes' || {
-	skip "wildcards on the shared stack" "$(ctl doctor | grep -E '^network +shared')"
-	finish
-}
+. "$(dirname "$0")/../lib/net.sh"
+start_shared "wildcards on the shared stack"
 # what is attached to this network namespace
 links() {
 	bpftool --json link 2>/dev/null | jq "[.[] | select(.type == \"netns\" and .attach_type == \"sk_lookup\" and

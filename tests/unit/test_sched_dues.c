@@ -124,8 +124,8 @@ static unsigned written(unsigned slot)
 
 static void give(unsigned slot, const char *device, unsigned permille, unsigned share, bool fresh)
 {
-	struct spec_io_reserve reserve = { (char *) (uintptr_t) device, permille };
-	struct spec_io_share weight = { (char *) (uintptr_t) device, share };
+	struct spec_io_part reserve = { (char *) (uintptr_t) device, permille };
+	struct spec_io_part weight = { (char *) (uintptr_t) device, share };
 	struct spec s;
 
 	assert_int_equal(spec_init(&s, "x"), 0);
@@ -263,7 +263,7 @@ static void floors_hold_among_many(void **state)
 
 static void what_is_told_are_shares(void **state)
 {
-	struct spec_io_share share = { disk_a, 300 };
+	struct spec_io_part share = { disk_a, 300 };
 	char live[96], told[96];
 	struct buf b = { 0 };
 	struct spec s;

@@ -54,7 +54,7 @@ static struct spec_io_limit limits[] = {
 	{ sdb, UNITS_NONE, UNITS_NONE, 1000, 500 },
 };
 
-static struct spec_io_share shares[] = { { sdb, 300 } };
+static struct spec_io_part shares[] = { { sdb, 300 } };
 
 static struct spec full(void)
 {
@@ -218,7 +218,7 @@ static void no_shares(struct facts *f, struct spec *s)
 	s->io.share_count = 1;
 }
 
-static struct spec_io_reserve reserves[] = { { sdb, 300 } };
+static struct spec_io_part reserves[] = { { sdb, 300 } };
 
 static void no_weights(struct facts *f, struct spec *s)
 {

@@ -50,7 +50,7 @@ static void test_shares_are_kept_by_device(void **state)
 	assert_int_equal(spec_init(&s, "t"), 0);
 	assert_int_equal(spec_set(&s, "io.share", "/dev/vda 1\n/dev/vdb 1000", NULL), 0);
 	assert_int_equal(s.io.share_count, 2);
-	assert_int_equal(s.io.shares[1].weight, 1000);
+	assert_int_equal(s.io.shares[1].amount, 1000);
 	assert_int_equal(spec_get(&s, "io.share", &b, NULL), 0);
 	assert_string_equal(b.data, "/dev/vda 1\n/dev/vdb 1000");
 	buf_done(&b);
@@ -91,14 +91,14 @@ static void test_reserves_are_kept_by_device(void **state)
 	assert_int_equal(spec_init(&s, "t"), 0);
 	assert_int_equal(spec_set(&s, "io.reserve", "/dev/vda 0.1%\n/dev/vdb 100%", NULL), 0);
 	assert_int_equal(s.io.reserve_count, 2);
-	assert_int_equal(s.io.reserves[0].permille, 1);
-	assert_int_equal(s.io.reserves[1].permille, 1000);
+	assert_int_equal(s.io.reserves[0].amount, 1);
+	assert_int_equal(s.io.reserves[1].amount, 1000);
 	assert_int_equal(spec_get(&s, "io.reserve", &b, NULL), 0);
 	assert_string_equal(b.data, "/dev/vda 0.1%\n/dev/vdb 100%");
 	buf_done(&b);
 	assert_int_equal(spec_copy(&copy, &s), 0);
 	assert_true(spec_equal(&s, &copy));
-	copy.io.reserves[1].permille--;
+	copy.io.reserves[1].amount--;
 	assert_false(spec_equal(&s, &copy));
 	spec_done(&copy);
 	assert_int_equal(spec_set(&s, "io.reserve", "", NULL), 0);

@@ -17,13 +17,19 @@
 #include "sched/claims.h"
 
 #define LOOK_US 250000
-#define HOST_GROUPS 2 /* v2: what systemd has at the top beside us: system and user */
-#define HOST_TIMES 256 /* as heavy as the host may look, against one busy process a CPU */
+#define V2_GROUPS 2 /* what systemd has at the top beside us: system and user */
+#define V1_GROUPS 1 /* a session, where the kernel groups by them (sched(7), autogroup) */
+#define HOST_TIMES 512 /* as heavy as the host may look, against that */
 #define FORGET 64 /* looks, in which what the host once weighed is forgotten by half or so */
 #define STEP_UP 16 /* it moves by at most these factors in one look */
 #define STEP_DOWN 8
 #define NOTICED 8 /* it is written when it differs by one part of so many */
 #define CHECKED 4 /* times it would not be written, until it is made sure that it is still so */
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static struct top top_here(const struct engine *g)
 {
@@ -32,9 +38,7 @@ static struct top top_here(const struct engine *g)
 
 static uint64_t least_host(const struct engine *g)
 {
-	if (g->tree->unified)
-		return HOST_GROUPS * 100;
-	return 1024 * (g->capacity / ALLOT_CPU);
+	return g->tree->unified ? V2_GROUPS * 100 : V1_GROUPS * 1024;
 }
 
 static bool is_ours(const struct engine *g)
@@ -199,15 +203,30 @@ static uint64_t seen_weight(const struct engine *g, uint64_t host_used, uint64_t
 	return seen < HOST_TIMES * least ? seen : HOST_TIMES * least;
 }
 
-/* With a host that wants less than it is due the quota would waste what it leaves. */
-void beside_correct(struct engine *g, uint64_t contexts, uint64_t host_used, uint64_t ward_used)
+/* A host that wants less than it is due weighs what is due to it, as contexts do that sleep: else
+ * each step of an admin's shell would wait its turn. And whatever it seems to want, contexts keep
+ * their reserves with the weights that they have among each other now. */
+static uint64_t contexts_part(const struct engine *g, uint64_t contexts, uint64_t needed)
 {
-	uint64_t host = g->self_entitled != 0 ? g->self_entitled : g->self_due;
+	uint64_t most = g->capacity - g->self.reserve;
+
+	if (!g->self_demand.hungry) {
+		contexts = lesser(contexts, g->capacity - g->self_due);
+		needed += needed / NOTICED;
+	}
+	return lesser(contexts > needed ? contexts : needed, most);
+}
+
+/* With a host that wants less than it is due the quota would waste what it leaves. */
+void beside_correct(struct engine *g, uint64_t contexts, uint64_t needed, uint64_t host_used,
+		    uint64_t ward_used)
+{
 	const struct top t = top_here(g);
 	uint32_t w;
 
+	contexts = contexts_part(g, contexts, needed);
 	g->beside.host_weight = seen_weight(g, host_used, ward_used);
-	w = allot_weight_beside(contexts, host, (uint32_t) g->beside.host_weight,
+	w = allot_weight_beside(contexts, g->capacity - contexts, (uint32_t) g->beside.host_weight,
 				top_default(&t) / 32, top_greatest(&t));
 	if (!g->self_demand.hungry && w > t.most)
 		w = t.most;

@@ -24,6 +24,10 @@ struct member {
 	int64_t owed_us; /* CPU time of its reserve that it wanted and did not get; below 0: had */
 	uint32_t discount; /* of its weight, in parts of EXCESS_NONE: excess.c */
 	unsigned excess; /* looks in a row in which it had far more than its own */
+	struct {
+		uint64_t until_us, total_us; /* of its processes, when last asked */
+		bool lately; /* most of the time, by its account */
+	} waits;
 	uint32_t written; /* its weight as the kernel has it; 0: not known */
 	struct account *account; /* deliver.c; owned; NULL: it never contended, nobody has asked */
 	uint64_t breached_us; /* when a breach was told of it; 0: never */
@@ -107,6 +111,13 @@ void excess_look(struct engine *g);
 /** A weight less the discount. */
 uint64_t excess_less(const struct member *m, uint64_t weight);
 
+/* --- starved.c --- */
+
+enum starved { STARVED_NO, STARVED_UNKNOWN, STARVED_YES };
+/** Whether a member that seems to want little could run all the time since the last look, `dt_us`
+ * ago. @return STARVED_UNKNOWN: the next look will tell, and should be soon. */
+enum starved starved_look(struct engine *g, struct member *m, uint64_t now_us, uint64_t dt_us);
+
 /* --- deliver.c --- */
 
 /** Notes what one used in the `dt_us` before this look, and was entitled to. */
@@ -133,8 +144,10 @@ bool beside_look(struct engine *g, uint64_t now_us, uint64_t ward_ns, uint64_t *
 		 uint64_t *ret_ward, uint64_t *ret_dt_us);
 /** What the host's own processes could have used since the last look. */
 uint64_t beside_given(const struct engine *g);
-/** Corrects by what both used, where both are hungry. */
-void beside_correct(struct engine *g, uint64_t contexts, uint64_t host_used, uint64_t ward_used);
+/** Corrects by what both used, where both are hungry.
+ * @contexts what all of them are entitled to, @needed what they must have for their reserves. */
+void beside_correct(struct engine *g, uint64_t contexts, uint64_t needed, uint64_t host_used,
+		    uint64_t ward_used);
 
 /* --- heir.c: what outlives the daemon --- */
 

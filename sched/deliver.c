@@ -71,11 +71,13 @@ static uint64_t waited(struct engine *g, struct member *m, uint64_t dt_us)
 static void flush(struct engine *g, struct member *m)
 {
 	struct account *a = m->account;
-	uint64_t used_us = (m->used_ns - a->used_ns) / 1000;
+	uint64_t used_us = (m->used_ns - a->used_ns) / 1000, waited_us;
 
 	if (a->pending_us == 0)
 		return;
-	enter(m, a->until_us, a->pending_us, used_us, a->entitled_us, waited(g, m, a->pending_us));
+	waited_us = waited(g, m, a->pending_us);
+	m->waits.lately = waited_us > a->pending_us / 2;
+	enter(m, a->until_us, a->pending_us, used_us, a->entitled_us, waited_us);
 	a->pending_us = a->entitled_us = 0;
 	a->used_ns = m->used_ns;
 }

@@ -53,6 +53,16 @@ uint64_t demand_look(struct demand *d, uint64_t used, uint64_t given, uint64_t d
 	return d->hungry ? ALLOT_HUNGRY : d->rate + d->rate / 4 + ROOM;
 }
 
+uint64_t demand_starved(struct demand *d, uint64_t used, uint64_t dt_us)
+{
+	smooth(d, used, dt_us);
+	if (d->rate == 0)
+		d->rate = 1; /* awake nevertheless */
+	d->missed_us = d->low_us = 0;
+	d->hungry = true;
+	return ALLOT_HUNGRY;
+}
+
 /* Looks are short: what one has too little, the next has too much. Were only the former counted,
  * whoever has a great reserve would always be owed something, and get it from shares. */
 int64_t demand_owed(int64_t owed_us, uint64_t right, uint64_t used, uint64_t dt_us)

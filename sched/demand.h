@@ -18,6 +18,9 @@ struct demand {
  */
 uint64_t demand_look(struct demand *d, uint64_t used, uint64_t given, uint64_t dt_us);
 
+/** The same of one that is known to want more than the `used` it got. */
+uint64_t demand_starved(struct demand *d, uint64_t used, uint64_t dt_us);
+
 /**
  * CPU time, in microseconds, of a reserve that was wanted and not given; below 0: what was had
  * above it, as far as that counts.

@@ -121,8 +121,26 @@ static bool has_moved(const struct member *m)
 	return m->demand.hungry && m->rate < m->entitled / 2;
 }
 
+/* What it wants; while it is not known whether it starves, what it wanted. */
+static uint64_t find_demand(struct engine *g, struct member *m, uint64_t given, uint64_t now_us,
+			    uint64_t dt_us)
+{
+	switch (starved_look(g, m, now_us, dt_us)) {
+	case STARVED_YES:
+		return demand_starved(&m->demand, m->rate, dt_us);
+	case STARVED_UNKNOWN:
+		g->startled = true;
+		if (m->demand.rate != 0)
+			return m->claim.demand;
+		break;
+	case STARVED_NO:
+		break;
+	}
+	return demand_look(&m->demand, m->rate, given, dt_us);
+}
+
 /* @return how many are awake: g->awake says who, g->claims what they claim. */
-static size_t find_awake(struct engine *g, uint64_t dt_us)
+static size_t find_awake(struct engine *g, uint64_t now_us, uint64_t dt_us)
 {
 	uint64_t used = 0, entitled = 0;
 	size_t n = 0;
@@ -139,7 +157,7 @@ static size_t find_awake(struct engine *g, uint64_t dt_us)
 		if (m->rate == 0 && m->demand.rate == 0)
 			continue;
 		g->moved |= has_moved(m);
-		m->claim.demand = demand_look(&m->demand, m->rate, given(m, used, entitled), dt_us);
+		m->claim.demand = find_demand(g, m, given(m, used, entitled), now_us, dt_us);
 		if (m->claim.demand == 0)
 			continue;
 		owe(m, dt_us);
@@ -184,10 +202,27 @@ static bool entitle(struct engine *g, size_t n)
 	return true;
 }
 
+/* What all awake must have together, at the least, for each of them to have its reserve of it. */
+static uint64_t needed_for_reserves(const struct engine *g, size_t n)
+{
+	uint64_t all = 0, needed = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += g->members[g->awake[i]].entitled;
+	for (size_t i = 0; i < n; i++) {
+		const struct member *m = &g->members[g->awake[i]];
+		__uint128_t right = m->claim.reserve < m->entitled ? m->claim.reserve : m->entitled;
+
+		if (right > 0 && right * all / m->entitled > needed)
+			needed = (uint64_t) (right * all / m->entitled);
+	}
+	return needed;
+}
+
 /* Contexts share what the host leaves in fact; between the two sides counts what it would like. */
 static void weigh_host(struct engine *g, size_t n, uint64_t host, uint64_t ward)
 {
-	uint64_t contexts = 0;
+	uint64_t needed = needed_for_reserves(g, n), contexts = 0;
 
 	g->claims[n].demand = g->self_want;
 	if (allot(g->pool, g->claims, n + 1, g->amounts) < 0)
@@ -195,7 +230,7 @@ static void weigh_host(struct engine *g, size_t n, uint64_t host, uint64_t ward)
 	for (size_t i = 0; i < n; i++)
 		contexts += g->amounts[i];
 	g->self_entitled = g->amounts[n];
-	beside_correct(g, contexts, host, ward);
+	beside_correct(g, contexts, needed, host, ward);
 }
 
 /* Who has less than its reserve while contexts together have not what the host leaves by right: the
@@ -287,11 +322,12 @@ bool engine_look(struct engine *g, uint64_t now_us)
 	g->looked_us = now_us;
 	g->measured = true;
 	g->moved = !measured;
+	g->startled = false;
 	if (measured) {
-		correct(g, now_us, ward_ns, find_awake(g, dt));
+		correct(g, now_us, ward_ns, find_awake(g, now_us, dt));
 		account(g, now_us, dt);
 	}
-	g->startled = g->moved && g->steady >= STEADY_LOOKS;
+	g->startled |= g->moved && g->steady >= STEADY_LOOKS;
 	g->steady = g->moved ? 0 : g->steady + 1;
 	return true;
 }

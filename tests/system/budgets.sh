@@ -1,4 +1,5 @@
 #!/bin/bash
+# timeout: 400
 # Promises of CPU time, measured: real contexts with four busy threads each. What the host does
 # beside them is its own: each is held to what all contexts used together. A measurement that others
 # on this machine have disturbed is taken again; what it is held to stays.
@@ -96,11 +97,35 @@ retry_until 30 sleeps_through 2
 verdict "the daemon does not wake up for reserves that nobody uses" $?
 check "it stops" ctl stop idle
 
-# --- who contends ---
+# --- who forks without end, which beats bare weights ---
 
 # The test itself is of the host, and must not come late.
 renice -n -15 -p $$ >/dev/null 2>&1
 hog a 25 10
+ini storm <<'EOF'
+[context]
+command = /usr/bin/timeout 1200 /bin/sh -c 'storm() { while :; do /bin/true; done; }; storm & storm & storm & storm'
+stop = KILL
+EOF
+ini build <<EOF
+[context]
+command = /usr/bin/timeout 1200 /bin/sh -c 'cd /tmp; echo "int main(void) { return 0; }" >x.c; build() { while :; do cc -O2 -o /dev/null x.c; done; }; build & build & build & build'
+stop = KILL
+[cpu]
+reserve = $((25 * CPUS))%
+EOF
+check "one that is hungry, a build and who forks without end" ctl start a build storm
+sleep 1
+A=$(group a 25 10)
+keeps "second by second they take nothing that is reserved" 10 1000 "$A" "$(group storm 0 100)"
+# commands COUNT: as an admin's shell runs them
+commands() { timeout 8 bash -c 'for ((i = 0; i < $0; i++)); do /bin/true; done' "$1"; }
+retry_until 30 commands 40
+verdict "an admin has 40 commands run in 8 seconds meanwhile" $?
+check "they end" ctl stop a build storm
+
+# --- who contends ---
+
 hog b 50 10
 hog c 0 10
 hog d 0 30
@@ -123,13 +148,8 @@ C=$(group c 0 30)
 holds "its weight follows" 1 3 3 1000 "$A" "$B" "$C" "$D"
 is "cpu.share is told as it was set" "$(api http://w/v1/contexts/c | jq -r '.. | objects | .share? // empty' | head -n 1)" "30"
 
-# --- who forks without end, which beats bare weights ---
+# --- who forks without end, beside all of them ---
 
-ini storm <<'EOF'
-[context]
-command = /usr/bin/timeout 1200 /bin/sh -c 'storm() { while :; do /bin/true; done; }; storm & storm & storm & storm'
-stop = KILL
-EOF
 check "a fork storm starts" ctl start storm
 sleep 1
 keeps "over some seconds it takes nothing that is reserved" 4 4000 "$A" "$B" "$C" "$D"

@@ -282,6 +282,19 @@ static void test_demand(void **state)
 	assert_int_equal(demand_look(&d, 0, ALLOT_CPU / 4, 50000), 0);
 }
 
+static void test_who_starves_does_not_look_asleep(void **state)
+{
+	struct demand d = {};
+
+	(void) state;
+	assert_int_equal(demand_look(&d, ALLOT_CPU / 4, ALLOT_CPU / 4, 50000), ALLOT_HUNGRY);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(demand_starved(&d, 0, 50000), ALLOT_HUNGRY);
+	assert_int_not_equal(d.rate, 0);
+	/* What it missed before counts no more. */
+	assert_int_equal(demand_look(&d, ALLOT_CPU / 100, ALLOT_CPU / 4, 50000), ALLOT_HUNGRY);
+}
+
 /* A CPU's worth in looks of 50 ms that have 20 ms too little or, in turn, 22 ms too much. */
 static void test_jitter_is_not_owed(void **state)
 {
@@ -328,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_looks_are_fewer_while_nothing_moves, setup,
 						teardown),
 		cmocka_unit_test(test_demand),
+		cmocka_unit_test(test_who_starves_does_not_look_asleep),
 		cmocka_unit_test(test_jitter_is_not_owed),
 		cmocka_unit_test(test_who_waits_for_a_small_part_is_not_asleep),
 	};

@@ -29,9 +29,10 @@ static int setup(void **state)
 
 static void look(unsigned a, unsigned b, unsigned c)
 {
-	members[0].demand.rate = a * PERCENT;
-	members[1].demand.rate = b * PERCENT;
-	members[2].demand.rate = c * PERCENT;
+	const unsigned rates[] = { a, b, c };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
+		members[i].rate = members[i].demand.rate = rates[i] * PERCENT;
 	excess_look(&g);
 }
 
@@ -115,6 +116,32 @@ static void test_the_discount_goes(void **state)
 	assert_int_equal(weight(2), 1000000);
 }
 
+static void test_a_discount_that_did_its_work_is_not_repeated(void **state)
+{
+	(void) state;
+	look(10, 10, 80);
+	look(10, 10, 80);
+	members[2].rate = 20 * PERCENT; /* what it used lately still looks like much */
+	excess_look(&g);
+	assert_in_range(weight(2), 450000, 600000);
+}
+
+static void test_weights_do_not_all_fall(void **state)
+{
+	(void) state;
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < 3; k++)
+			look(80, 10, 10);
+		for (unsigned k = 0; k < 3; k++)
+			look(10, 80, 10);
+		for (unsigned k = 0; k < 3; k++)
+			look(10, 10, 80);
+	}
+	assert_true(weight(0) == 1000000 || weight(1) == 1000000 || weight(2) == 1000000);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		assert_in_range(weight(i), 10000, 1000000);
+}
+
 static void test_great_weights_are_cut_without_overflow(void **state)
 {
 	(void) state;
@@ -132,6 +159,8 @@ int main(void)
 		cmocka_unit_test_setup(test_of_a_reserve_less_is_missed_sooner, setup),
 		cmocka_unit_test_setup(test_what_nobody_wants_may_be_had, setup),
 		cmocka_unit_test_setup(test_the_discount_goes, setup),
+		cmocka_unit_test_setup(test_a_discount_that_did_its_work_is_not_repeated, setup),
+		cmocka_unit_test_setup(test_weights_do_not_all_fall, setup),
 		cmocka_unit_test_setup(test_great_weights_are_cut_without_overflow, setup),
 	};
 

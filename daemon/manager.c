@@ -12,6 +12,7 @@
 #include "daemon/doctor.h"
 #include "daemon/journald.h"
 #include "daemon/logs.h"
+#include "daemon/tidy.h"
 #include "daemon/watch_limits.h"
 
 static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
@@ -281,6 +282,7 @@ void manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->host_settled);
 	fs_host_free(m->fs);
 	context_host_free(m->host);
+	tidy_done(m);
 	netctl_host_free(m->net);
 	sched_host_free(m->sched);
 	journald_free(m->journald);

@@ -223,19 +223,33 @@ static int is_foreign(const struct port_link *l, void *arg)
 	return l->master == f->bridge && strncmp(l->name, f->prefix, strlen(f->prefix)) != 0;
 }
 
-void bridge_drop(const char *name, const char *mark, const char *prefix)
+/* @return what bridge it is, if it is ours and nobody else's. */
+static int find_left(const char *name, const char *mark, const char *prefix)
 {
 	struct port_link l;
 	struct foreign f = { .prefix = prefix };
 	int r;
 
 	if (port_look(name, &l) < 0 || !l.is_bridge || !str_equal(l.alias, mark))
-		return;
+		return -ENOENT;
 	f.bridge = l.index;
 	r = port_each(is_foreign, &f);
 	if (r == 0)
-		r = port_delete(l.index);
-	if (r != 0)
-		log_info("the bridge %s stays: %s", name,
-			 r < 0 ? strerror(-r) : "it has ports of others");
+		return l.index;
+	log_info("the bridge %s stays: %s", name, r < 0 ? strerror(-r) : "it has ports of others");
+	return -EBUSY;
+}
+
+bool bridge_is_left(const char *name, const char *mark, const char *prefix)
+{
+	return find_left(name, mark, prefix) > 0;
+}
+
+void bridge_drop(const char *name, const char *mark, const char *prefix)
+{
+	int index = find_left(name, mark, prefix);
+	int r = index < 0 ? 0 : port_delete(index);
+
+	if (r < 0)
+		log_info("the bridge %s stays: %s", name, strerror(-r));
 }

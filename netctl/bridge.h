@@ -28,5 +28,7 @@ void bridge_take_back(const char *name, const char *mark, const struct inet_ip *
 [[nodiscard]] int bridge_own_address(int index, const struct inet_address *a, struct inet_ip *ret);
 /** What the host had learnt of the address is forgotten: somebody else has it now. */
 void bridge_forget(int index, const struct inet_ip *ip);
+/** Whether it is one of ours that has no ports but those whose names begin with `prefix`. */
+bool bridge_is_left(const char *name, const char *mark, const char *prefix);
 /** Removes one of ours that has no ports but those whose names begin with `prefix`. */
 void bridge_drop(const char *name, const char *mark, const char *prefix);

@@ -24,10 +24,15 @@
 
 void firewall_init(struct firewall *f, const char *id, const char *ports)
 {
-	*f = (struct firewall){ .loaded = false };
+	*f = (struct firewall){ .fd = -1 };
 	(void) snprintf(f->table, sizeof(f->table), "ward_%s", id);
 	(void) snprintf(f->nat, sizeof(f->nat), "ward_%s_nat", id);
 	(void) snprintf(f->ports, sizeof(f->ports), "%s", ports);
+}
+
+void firewall_done(struct firewall *f)
+{
+	f->fd = fd_close(f->fd);
 }
 
 bool firewall_is_there(void)
@@ -107,16 +112,50 @@ static int load_text(const char *text, struct err *e)
 	return r;
 }
 
-static int load(const struct firewall *f, const char *rules, struct err *e)
+/* @replaced what is there already and gives way in the same transaction, or "". */
+static int load(const struct firewall *f, const char *replaced, const char *rules, struct err *e)
 {
 	struct buf text = { 0 };
 	int r;
 
+	fill_in(f, replaced, &text);
 	fill_in(f, rules, &text);
 	r = text.error ? err_set_errno(e, text.error, "network: writing rules")
 		       : load_text(text.data, e);
 	buf_done(&text);
 	return r;
+}
+
+/* Which tables are there: to delete one that is not fails, and then the kernel waits a while. */
+struct present {
+	bool bridge, host, nat;
+};
+
+static int on_table(const struct nlmsghdr *h, void *arg)
+{
+	(void) arg;
+	return h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE) ? 0 : -EBADMSG;
+}
+
+static bool has_table(struct firewall *f, const char *table, unsigned family)
+{
+	const struct nfgenmsg head = { .nfgen_family = (uint8_t) family };
+	char data[128] __attribute__((aligned(8)));
+	struct message_list l;
+
+	message_init(&l, data, sizeof(data));
+	message_begin(&l, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, &head, sizeof(head));
+	message_text(&l, NFTA_TABLE_NAME, table);
+	if (f->fd < 0)
+		f->fd = message_socket(NETLINK_NETFILTER);
+	return f->fd >= 0 && message_ask(f->fd, &l, on_table, NULL) == 0;
+}
+
+static struct present look(struct firewall *f)
+{
+	return (struct present){ .bridge = has_table(f, f->table, NFPROTO_BRIDGE),
+				 .host = has_table(f, f->table, NFPROTO_INET),
+				 .nat = has_table(f, f->nat, NFPROTO_INET) };
 }
 
 static void put_unload(struct message_list *l, const char *table, unsigned family)
@@ -127,55 +166,51 @@ static void put_unload(struct message_list *l, const char *table, unsigned famil
 	message_text(l, NFTA_TABLE_NAME, table);
 }
 
-/* Of which tables: those that are there, or all or nothing happens. */
-static int unload_some(const struct firewall *f, bool bridge, bool host, bool nat)
+static int unload_some(struct firewall *f, struct present which)
 {
 	struct transaction t;
 	int r = transaction_begin(&t, f, FIREWALL_HEAD_BYTES);
 
 	if (r < 0)
 		return r;
-	if (bridge)
+	if (which.bridge)
 		put_unload(&t.list, f->table, NFPROTO_BRIDGE);
-	if (host)
+	if (which.host)
 		put_unload(&t.list, f->table, NFPROTO_INET);
-	if (nat)
+	if (which.nat)
 		put_unload(&t.list, f->nat, NFPROTO_INET);
 	return transaction_commit(&t);
 }
 
 static void unload_nat(struct firewall *f)
 {
-	(void) unload_some(f, false, false, true);
+	if (f->nat_loaded || has_table(f, f->nat, NFPROTO_INET))
+		(void) unload_some(f, (struct present){ .nat = true });
 	f->nat_loaded = false;
 }
 
-/* In one transaction: the kernel waits at the end of each. */
-static void unload(struct firewall *f)
+void firewall_unload(struct firewall *f)
 {
-	if (!f->loaded || unload_some(f, true, true, f->nat_loaded) < 0) {
-		/* nobody knows what there is */
-		(void) unload_some(f, true, false, false);
-		(void) unload_some(f, false, true, false);
-		(void) unload_some(f, false, false, true);
-	}
+	if (unload_some(f, look(f)) < 0)
+		log_debug("tables of nftables were gone already");
 	f->loaded = f->nat_loaded = false;
 }
 
 /* All tables, with all elements. In between nothing gets through, for less than a millisecond. */
 int firewall_settle(struct firewall *f, const struct private_list *all, struct err *e)
 {
+	struct present old = look(f);
 	struct transaction t;
 	int r;
 
 	if (all->count == 0) {
-		unload(f);
+		firewall_unload(f);
 		return 0;
 	}
-	r = load(f, firewall_filter, e);
+	r = load(f, old.bridge || old.host ? firewall_old_filter : "", firewall_filter, e);
 	f->loaded = r == 0;
 	if (r == 0 && anyone_wants_nat(all)) {
-		r = load(f, firewall_nat, e);
+		r = load(f, old.nat ? firewall_old_nat : "", firewall_nat, e);
 		f->nat_loaded = r == 0;
 	} else if (r == 0) {
 		unload_nat(f); /* of an earlier daemon's contexts */
@@ -200,7 +235,7 @@ int firewall_add(struct firewall *f, const struct private_list *all, const struc
 	int r = -ENOENT;
 
 	if (f->loaded && wants_nat(p) && !f->nat_loaded) {
-		r = load(f, firewall_nat, e);
+		r = load(f, look(f).nat ? firewall_old_nat : "", firewall_nat, e);
 		if (r < 0)
 			return r;
 		f->nat_loaded = true;
@@ -242,22 +277,19 @@ void firewall_withdraw(struct firewall *f, const struct private_list *all,
 {
 	if (p->contexts || p->masquerade || p->forward_count)
 		take_out(f, all, p, SET_OPEN4, SET_COUNT - 1);
-	if (f->nat_loaded && all->count > 1 && !anyone_wants_nat(all))
+	if (f->nat_loaded && !anyone_wants_nat(all))
 		unload_nat(f);
 }
 
 void firewall_remove(struct firewall *f, const struct private_list *all,
 		     const struct private_port *p)
 {
-	if (all->count == 0)
-		unload(f);
-	else
-		take_out(f, all, p, 0, SET_CONTEXTS6);
+	take_out(f, all, p, 0, SET_CONTEXTS6);
 }
 
 int firewall_try(struct firewall *f, struct err *e)
 {
-	int r = load(f, firewall_filter, e);
+	int r = load(f, "", firewall_filter, e);
 
-	return r < 0 ? r : load(f, firewall_nat, e);
+	return r < 0 ? r : load(f, "", firewall_nat, e);
 }

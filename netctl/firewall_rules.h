@@ -47,11 +47,15 @@ static const char firewall_common[] =
 	"	udp dport < 1024 oifname . meta l4proto . th dport != @listen drop\n"
 	"}\n";
 
+/* What gives way to them. */
+static const char firewall_old_filter[] = "add table bridge TABLE\n"
+					  "delete table bridge TABLE\n"
+					  "add table inet TABLE\n"
+					  "delete table inet TABLE\n";
+static const char firewall_old_nat[] = "add table inet NAT\n"
+				       "delete table inet NAT\n";
+
 static const char firewall_filter[] =
-	"add table bridge TABLE\n"
-	"delete table bridge TABLE\n"
-	"add table inet TABLE\n"
-	"delete table inet TABLE\n"
 	"table bridge TABLE {\n"
 	"set mac { type ifname . ether_addr; }\n"
 	"set target6 { typeof meta iifname . @th,64,128; }\n"
@@ -113,8 +117,6 @@ static const char firewall_filter[] =
 /* Of its own, as it makes the host keep track of connections: there only when asked for. What
  * stays on a context's own bridge is not translated, also where bridges are filtered as IP. */
 static const char firewall_nat[] =
-	"add table inet NAT\n"
-	"delete table inet NAT\n"
 	"table inet NAT {\n"
 	"map forward4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
 	"map forward6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"

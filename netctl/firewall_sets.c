@@ -60,7 +60,7 @@ static void frame(struct message_list *l, unsigned type)
 	message_begin(l, type, 0, &head, sizeof(head));
 }
 
-int transaction_begin(struct transaction *t, const struct firewall *f, size_t bytes)
+int transaction_begin(struct transaction *t, struct firewall *f, size_t bytes)
 {
 	void *data = malloc(bytes);
 
@@ -81,15 +81,20 @@ static void close_set(struct transaction *t)
 
 int transaction_commit(struct transaction *t)
 {
-	_cleanup_close_ int fd = message_socket(NETLINK_NETFILTER);
+	struct firewall *f = t->firewall;
 	size_t does = t->list.answered;
-	int r = fd;
+	int r;
 
 	close_set(t);
-	if (fd >= 0 && t->list.count > 1) {
+	if (f->fd < 0)
+		f->fd = message_socket(NETLINK_NETFILTER);
+	r = f->fd;
+	if (f->fd >= 0 && t->list.count > 1) {
 		frame(&t->list, NFNL_MSG_BATCH_END);
 		t->list.answered = does; /* older kernels do not answer the end */
-		r = message_send(fd, &t->list, NULL);
+		r = message_send(f->fd, &t->list, NULL);
+		if (r < 0) /* there may be more answers, which are not the next one's */
+			f->fd = fd_close(f->fd);
 	}
 	free(t->list.data);
 	return r < 0 ? r : 0;

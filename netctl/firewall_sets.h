@@ -34,7 +34,7 @@ enum firewall_set {
 /** One change of many sets, that is made whole or not at all. */
 struct transaction {
 	struct message_list list;
-	const struct firewall *firewall;
+	struct firewall *firewall;
 	const struct private_port *port;
 	const struct private_list *others; /* what they have stays; NULL: look at nobody */
 	enum firewall_set first, last; /* which sets */
@@ -47,7 +47,7 @@ struct transaction {
 #define FIREWALL_HEAD_BYTES 8192 /* the transaction, and little else */
 
 /** @return 0 or -ENOMEM; then there is nothing to be committed. */
-[[nodiscard]] int transaction_begin(struct transaction *t, const struct firewall *f, size_t bytes);
+[[nodiscard]] int transaction_begin(struct transaction *t, struct firewall *f, size_t bytes);
 /** Adds (t->add) or takes away all elements of a port in the sets from t->first to t->last. */
 void transaction_put(struct transaction *t, const struct private_port *p);
 /** Sends it and frees its memory. @return 0, -ENOENT (no such table, set, or element), -errno. */

@@ -167,6 +167,28 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 	private_gone(h->private, slot);
 }
 
+/* --- what contexts leave to those to come --- */
+
+bool netctl_untidy(const struct netctl_host *h)
+{
+	return h && private_untidy(h->private);
+}
+
+bool netctl_tidy(struct netctl_host *h)
+{
+	return private_tidy(h->private);
+}
+
+void netctl_tidy_slowly(const struct netctl_host *h)
+{
+	private_tidy_slowly(h->private);
+}
+
+void netctl_tidying(struct netctl_host *h, pid_t child)
+{
+	private_tidying(h->private, child);
+}
+
 bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret)
 {
 	return h && (shared_where(h->shared, slot, ret) || private_where(h->private, slot, ret));

@@ -38,6 +38,10 @@ void private_host_free(struct private_host *h);
 [[nodiscard]] int private_adopt(struct private_host *h, const struct netctl_plan *p,
 				const struct netctl_context *c, struct err *e);
 [[nodiscard]] int private_settle(struct private_host *h, struct err *e);
+bool private_untidy(const struct private_host *h);
+bool private_tidy(struct private_host *h);
+void private_tidy_slowly(const struct private_host *h);
+void private_tidying(struct private_host *h, pid_t child);
 void private_leaving(struct private_host *h, unsigned slot);
 void private_gone(struct private_host *h, unsigned slot);
 bool private_where(const struct private_host *h, unsigned slot, struct netctl_where *ret);

@@ -93,6 +93,15 @@ struct netctl_context {
 void netctl_leaving(struct netctl_host *h, unsigned slot);
 /** The slot is gone with all its processes: its rules and what was added for it go as well. */
 void netctl_gone(struct netctl_host *h, unsigned slot);
+/** Whether there is something that contexts left to those to come, as it costs time to remove and
+ * to make: tables of nftables without elements, bridges without ports. */
+bool netctl_untidy(const struct netctl_host *h);
+/** Removes it as far as that does not wait. @return whether there is more. */
+bool netctl_tidy(struct netctl_host *h);
+/** Removes the rest, for a child process: to delete a bridge takes the kernel some 50 ms. */
+void netctl_tidy_slowly(const struct netctl_host *h);
+/** A child does so, and the next context waits for its end; 0: it has ended. */
+void netctl_tidying(struct netctl_host *h, pid_t child);
 /** Where a slot's own 127.0.0.1 is in truth (in the namespace it is in), and its first addresses.
  * @return false for slots that have none. */
 struct netctl_where {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
@@ -29,6 +30,8 @@ struct private_host {
 	char mark[BRIDGE_MARK_MAX]; /* of its bridges */
 	struct firewall firewall;
 	struct private_list list;
+	bool bare; /* there may be bridges of ours that nobody is on */
+	pid_t tidying; /* the child that removes them; 0: none */
 };
 
 static uint32_t hash(const char *s)
@@ -342,14 +345,16 @@ static bool is_used(const struct private_host *h, const char *bridge, const stru
 	return false;
 }
 
-/* Of a port that is in the list no longer. */
-static void leave_bridge(const struct private_host *h, const struct private_port *p)
+/* Of a port that is in the list no longer. A bridge goes later, as that takes its time; its
+ * addresses go now, as they may be wanted elsewhere. */
+static void leave_bridge(struct private_host *h, const struct private_port *p)
 {
 	if (!p->bridge[0])
 		return;
 	if (!is_used(h, p->bridge, NULL)) {
-		bridge_drop(p->bridge, h->mark, h->prefix);
-		return;
+		if (!bridge_is_left(p->bridge, h->mark, h->prefix))
+			return;
+		h->bare = true;
 	}
 	for (size_t i = 0; i < p->address_count; i++) {
 		struct inet_ip gateway;
@@ -382,6 +387,17 @@ void private_gone(struct private_host *h, unsigned slot)
 	firewall_remove(&h->firewall, &h->list, p);
 	leave_bridge(h, p);
 	private_port_free(p);
+}
+
+/* It must not remove what is about to be used. */
+static void wait_for_tidying(struct private_host *h)
+{
+	siginfo_t i;
+
+	while (h->tidying > 0 && waitid(P_PID, (id_t) h->tidying, &i, WEXITED | WNOWAIT) < 0 &&
+	       errno == EINTR)
+		continue;
+	h->tidying = 0;
 }
 
 static int make(struct private_host *h, const struct private_port *p,
@@ -418,6 +434,7 @@ int private_join(struct private_host *h, const struct netctl_plan *plan,
 
 	if (r < 0)
 		return r;
+	wait_for_tidying(h);
 	r = check_others(h, p, e);
 	if (r == 0)
 		r = check_hosts(p, e);
@@ -476,9 +493,15 @@ void private_host_free(struct private_host *h)
 {
 	if (!h)
 		return;
+	if (private_untidy(h)) {
+		wait_for_tidying(h);
+		if (private_tidy(h))
+			private_tidy_slowly(h);
+	}
 	for (size_t i = 0; i < h->list.count; i++)
 		private_port_free(h->list.ports[i]);
 	free(h->list.ports);
+	firewall_done(&h->firewall);
 	free(h);
 }
 
@@ -499,12 +522,43 @@ static int find_leftover(const struct port_link *l, void *arg)
 	return left;
 }
 
-int private_settle(struct private_host *h, struct err *e)
+bool private_untidy(const struct private_host *h)
+{
+	return h->bare || (h->firewall.loaded && h->list.count == 0);
+}
+
+bool private_tidy(struct private_host *h)
+{
+	bool bare = h->bare;
+
+	if (h->firewall.loaded && h->list.count == 0)
+		firewall_unload(&h->firewall);
+	h->bare = false;
+	return bare;
+}
+
+void private_tidying(struct private_host *h, pid_t child)
+{
+	h->tidying = child;
+}
+
+void private_tidy_slowly(const struct private_host *h)
 {
 	struct port_link found = { .index = 0 };
-	void *arg[] = { h, &found };
+	void *arg[] = { (void *) (uintptr_t) h, &found };
 	int last = 0;
 
+	while (port_each(find_leftover, arg) == 1 && found.index != last) {
+		last = found.index;
+		if (found.is_bridge)
+			bridge_drop(found.name, h->mark, h->prefix);
+		else if (port_delete(found.index) < 0)
+			log_debug("%s was gone already", found.name);
+	}
+}
+
+int private_settle(struct private_host *h, struct err *e)
+{
 	if (h->list.count || firewall_is_there()) {
 		int r = firewall_settle(&h->firewall, &h->list, e);
 
@@ -514,13 +568,7 @@ int private_settle(struct private_host *h, struct err *e)
 			*e = (struct err){ .code = 0 };
 		}
 	}
-	while (port_each(find_leftover, arg) == 1 && found.index != last) {
-		last = found.index;
-		if (found.is_bridge)
-			bridge_drop(found.name, h->mark, h->prefix);
-		else if (port_delete(found.index) < 0)
-			log_debug("%s was gone already", found.name);
-	}
+	private_tidy_slowly(h);
 	return 0;
 }
 

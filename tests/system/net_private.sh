@@ -406,8 +406,27 @@ check "they stop" ctl stop --mark many --timeout 1s
 retry_until 10 as_before
 network_state >"$WARD_DIR/net-after"
 is "and nothing of them is left ($rules chains)" "$(diff "$WARD_DIR/net-before" "$WARD_DIR/net-after")" ""
+
+# --- what the last one leaves to the next ---
+bridge_number() { ip -o link show ward0 2>/dev/null | cut -d: -f1; }
+ctl start one two
+number=$(bridge_number) ours=$(nft list tables)
+ctl stop one two --timeout 1s
+is "the last one's tables and bridge stay for a while" "$(nft list tables) $(bridge_number)" "$ours $number"
+unlike "without elements" "$(nft list ruleset)" '"w[0-9a-f]+-[0-9a-f]|10\.5\.'
+is "and without addresses, which others may want" "$(ip -br address show ward0 | grep -c '10\.5\.')" 0
+run_in bridge=ward4 address=10.5.0.2/24 -- true
+is "as another bridge does" "$RC $OUT" "0 "
+check "the next one finds them" ctl start one
+is "as they were" "$(nft list tables) $(bridge_number) $(fetch 10.5.0.2)" "$ours $number this is one"
+ctl stop one --timeout 1s
+check "who comes while they are removed" retry_until 10 sh -c '! nft list tables | grep -q ward_'
+check "has others" ctl start one
+is "and answers" "$(fetch 10.5.0.2)" "this is one"
+ctl stop one --timeout 1s
 term_daemon
 is "the daemon ends" $? 0
+is "and leaves nothing of that" "$(network_state | diff "$WARD_DIR/net-before" -)" ""
 
 # --- starts that break off ---
 WARDD=${WARD_FAULTS:-$BUILD/faults/wardd}

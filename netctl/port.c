@@ -347,7 +347,8 @@ int port_make(const struct port_new *p, struct err *e)
 
 /* --- inside --- */
 
-static void add_address(struct message_list *l, const struct inet_address *a)
+/* @alone nobody of its network is on the link: no route leads there. */
+static void add_address(struct message_list *l, const struct inet_address *a, bool alone)
 {
 	bool v4 = inet_is_v4(&a->ip);
 	const struct ifaddrmsg head = { .ifa_family = v4 ? AF_INET : AF_INET6,
@@ -358,6 +359,8 @@ static void add_address(struct message_list *l, const struct inet_address *a)
 	message_begin(l, RTM_NEWADDR, CREATE, &head, sizeof(head));
 	message_ip(l, IFA_LOCAL, &a->ip);
 	message_ip(l, IFA_ADDRESS, &a->ip);
+	if (alone)
+		message_put32(l, IFA_FLAGS, head.ifa_flags | IFA_F_NOPREFIXROUTE);
 }
 
 static bool is_none(const struct inet_ip *ip)
@@ -375,7 +378,7 @@ void port_inside_plan(struct port_inside *in, const struct netctl_plan *p,
 	in->addresses = (unsigned) p->address_count;
 	add_up(&in->list, INSIDE);
 	for (size_t i = 0; i < p->address_count; i++) {
-		add_address(&in->list, &p->addresses[i]);
+		add_address(&in->list, &p->addresses[i], !bridged);
 		has[inet_is_v4(&p->addresses[i].ip) ? 0 : 1] = true;
 	}
 	for (unsigned six = 0; six < 2; six++) {

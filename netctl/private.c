@@ -7,7 +7,6 @@
 #include "netctl/private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +16,13 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "netctl/bridge.h"
 #include "netctl/firewall.h"
 #include "netctl/host.h"
 #include "netctl/link.h"
+#include "netctl/proxy.h"
 
 struct private_host {
 	char prefix[PORT_NAME_MAX]; /* how the names of its ports begin: "w0a1b2c-" */
@@ -172,115 +171,6 @@ const char *private_who_has(const struct private_host *h, const struct inet_ip *
 	return NULL;
 }
 
-/* --- what is refused --- */
-
-static int check_hosts(const struct private_port *p, struct err *e)
-{
-	char text[INET_TEXT_MAX];
-
-	for (size_t i = 0; i < p->address_count; i++) {
-		const struct inet_ip *ip = &p->addresses[i].ip;
-		struct inet_ip gateway;
-
-		(void) inet_print(ip, text);
-		if (private_port_gateway(p, i, &gateway) && inet_equal(&gateway, ip))
-			return err_set(e, -EADDRINUSE,
-				       "network.address: %s would be that of the bridge; allowed: "
-				       "another, or another network.gateway",
-				       text);
-		if (link_has(ip))
-			return err_set(e, -EADDRINUSE,
-				       "network.address: %s is held by this host itself", text);
-	}
-	return 0;
-}
-
-static bool same_forward(const struct private_port *a, const struct private_port *b, size_t i)
-{
-	for (size_t j = 0; j < b->forward_count; j++)
-		if (a->forwards[i].protocol == b->forwards[j].protocol &&
-		    a->forwards[i].from == b->forwards[j].from)
-			return true;
-	return false;
-}
-
-/* Of two contexts none gets what the other has. */
-static int check_others(const struct private_host *h, const struct private_port *p, struct err *e)
-{
-	for (size_t i = 0; i < h->list.count; i++) {
-		const struct private_port *o = h->list.ports[i];
-
-		if (o == p || o->leaving)
-			continue;
-		if (p->bridge[0] && str_equal(o->bridge, p->bridge) &&
-		    memcmp(o->mac, p->mac, sizeof(p->mac)) == 0)
-			return err_set(e, -EADDRINUSE, "network.mac: it is held by %s", o->context);
-		for (size_t f = 0; f < p->forward_count; f++) {
-			if (same_forward(p, o, f))
-				return err_set(e, -EADDRINUSE,
-					       "network.forward: port %u of the host is held by %s",
-					       p->forwards[f].from, o->context);
-		}
-	}
-	return 0;
-}
-
-/* Whether a service of the host has the port already. */
-static bool is_served(const struct inet_forward *f, bool v4)
-{
-	bool tcp = f->protocol == IPPROTO_TCP;
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(f->from) };
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(f->from) };
-	_cleanup_close_ int fd =
-		socket(v4 ? AF_INET : AF_INET6, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-	const int one = 1;
-
-	if (fd < 0)
-		return false;
-	(void) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (tcp)
-		(void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	return bind(fd, v4 ? (struct sockaddr *) &four : (struct sockaddr *) &six,
-		    v4 ? sizeof(four) : sizeof(six)) < 0 &&
-	       errno == EADDRINUSE;
-}
-
-static int check_forwarding(const struct private_port *p, const char *file, const char *setting,
-			    struct err *e)
-{
-	_cleanup_free_ char *text = NULL;
-
-	if (file_read_at(AT_FDCWD, file, 16, &text, NULL) >= 0 && text[0] != '0')
-		return 0;
-	return err_set(e, -ENETUNREACH,
-		       "network.%s: this host does not forward packets; allowed with the sysctl %s "
-		       "set to 1",
-		       p->forward_count ? "forward" : "masquerade", setting);
-}
-
-static int check_nat(const struct private_port *p, struct err *e)
-{
-	bool has[2] = { false, false };
-	int r = 0;
-
-	if (!p->forward_count && !p->masquerade)
-		return 0;
-	for (size_t i = 0; i < p->address_count; i++)
-		has[inet_is_v4(&p->addresses[i].ip) ? 0 : 1] = true;
-	if (has[0])
-		r = check_forwarding(p, "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward", e);
-	if (r == 0 && has[1])
-		r = check_forwarding(p, "/proc/sys/net/ipv6/conf/all/forwarding",
-				     "net.ipv6.conf.all.forwarding", e);
-	for (size_t i = 0; r == 0 && i < p->forward_count; i++)
-		if ((has[0] && is_served(&p->forwards[i], true)) ||
-		    (has[1] && is_served(&p->forwards[i], false)))
-			r = err_set(e, -EADDRINUSE,
-				    "network.forward: port %u is held by a service of this host",
-				    p->forwards[i].from);
-	return r;
-}
-
 /* --- its bridge --- */
 
 /* Ward's bridge is in the network of each context; one of others must have an address in it. */
@@ -366,6 +256,22 @@ static void leave_bridge(struct private_host *h, const struct private_port *p)
 
 /* --- a context comes and goes --- */
 
+/* Whom the host answers for, of those on no bridge. */
+static bool is_answered(const struct private_port *p, size_t i)
+{
+	return !p->bridge[0] && p->addresses[i].interface[0];
+}
+
+static int answer(const struct private_port *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->address_count; i++)
+		if (is_answered(p, i))
+			r = proxy_add(&p->addresses[i], e);
+	return r;
+}
+
 void private_leaving(struct private_host *h, unsigned slot)
 {
 	struct private_port *p = port_of(h, slot);
@@ -373,6 +279,9 @@ void private_leaving(struct private_host *h, unsigned slot)
 	if (!p || p->leaving)
 		return;
 	p->leaving = true;
+	for (size_t i = 0; i < p->address_count; i++)
+		if (is_answered(p, i))
+			proxy_remove(&p->addresses[i]);
 	firewall_withdraw(&h->firewall, &h->list, p);
 }
 
@@ -422,6 +331,8 @@ static int make(struct private_host *h, const struct private_port *p,
 	if (r == 0)
 		r = port_make(&n, e);
 	if (r == 0)
+		r = answer(p, e);
+	if (r == 0)
 		port_inside_plan(inside, plan, gateways);
 	return r;
 }
@@ -435,11 +346,7 @@ int private_join(struct private_host *h, const struct netctl_plan *plan,
 	if (r < 0)
 		return r;
 	wait_for_tidying(h);
-	r = check_others(h, p, e);
-	if (r == 0)
-		r = check_hosts(p, e);
-	if (r == 0)
-		r = check_nat(p, e);
+	r = private_check(&h->list, p, e);
 	if (r < 0) { /* nothing was made that could be taken from who has it */
 		list_remove(h, p);
 		private_port_free(p);
@@ -557,6 +464,11 @@ void private_tidy_slowly(const struct private_host *h)
 	}
 }
 
+static bool is_here(const struct inet_ip *ip, const void *host)
+{
+	return private_who_has(host, ip) != NULL;
+}
+
 int private_settle(struct private_host *h, struct err *e)
 {
 	if (h->list.count || firewall_is_there()) {
@@ -569,6 +481,7 @@ int private_settle(struct private_host *h, struct err *e)
 		}
 	}
 	private_tidy_slowly(h);
+	proxy_sweep(is_here, h);
 	return 0;
 }
 

@@ -33,3 +33,6 @@ struct private_port *private_port_new(const struct netctl_plan *p, const struct 
 void private_port_free(struct private_port *p);
 /** The address that the host's side has in the network of the i-th. @return false: none. */
 bool private_port_gateway(const struct private_port *p, size_t i, struct inet_ip *ret);
+/** What it asks for is refused when another or the host has it. It may be in the list. */
+[[nodiscard]] int private_check(const struct private_list *all, const struct private_port *p,
+				struct err *e);

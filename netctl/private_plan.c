@@ -92,9 +92,14 @@ void private_print(const struct netctl_plan *p, struct buf *out)
 		buf_puts(out, "network private: a namespace of its own, eth0 routed by the host\n");
 	buf_printf(out, "mac %02x:%02x:%02x:%02x:%02x:%02x\n", x->mac[0], x->mac[1], x->mac[2],
 		   x->mac[3], x->mac[4], x->mac[5]);
-	for (size_t i = 0; i < p->address_count; i++)
-		buf_printf(out, "address %s/%u\n", inet_print(&p->addresses[i].ip, text),
-			   p->addresses[i].prefix);
+	for (size_t i = 0; i < p->address_count; i++) {
+		const struct inet_address *a = &p->addresses[i];
+
+		buf_printf(out, "address %s/%u", inet_print(&a->ip, text), a->prefix);
+		if (!x->bridge[0] && a->interface[0])
+			buf_printf(out, ", for which the host answers on %s", a->interface);
+		buf_puts(out, "\n");
+	}
 	if (x->no_gateway)
 		buf_puts(out, "no gateway\n");
 	for (unsigned i = 0; i < 2; i++)

@@ -49,23 +49,25 @@ static void check_private_addresses(struct checker *c)
 		if (inet_parse_address(text, &a))
 			continue; /* said already */
 		bits = inet_is_v4(&a.ip) ? 32 : 128;
-		if (a.interface[0])
+		if (a.interface[0] && s->network.bridge &&
+		    !str_equal(a.interface, s->network.bridge))
 			check_complain(
 				c, "network", "address", i,
-				"\"%s\" names an interface of the host, which only mode = shared "
-				"adds to; allowed with mode = private: network.bridge",
-				text);
+				"\"%s\" names an interface that is not network.bridge; allowed: "
+				"@%s, or none",
+				text, s->network.bridge);
 		else if (s->network.bridge && a.prefix > bits - 2)
 			check_complain(
 				c, "network", "address", i,
 				"\"%s\" is in no network that a bridge could be in; allowed: "
 				"ADDRESS/PREFIX with a prefix of at most %u",
 				text, bits - 2);
-		else if (!s->network.bridge && !is_full_length(&a))
+		else if (!s->network.bridge && !a.interface[0] && !is_full_length(&a))
 			check_complain(
 				c, "network", "address", i,
-				"\"%s\" is in a network, which needs network.bridge; allowed "
-				"without: single addresses",
+				"\"%s\" is in a network, which needs network.bridge or an "
+				"interface, as in ADDRESS/PREFIX@INTERFACE; allowed without: "
+				"single addresses",
 				text);
 	}
 }
@@ -142,11 +144,6 @@ static void check_meaning(struct checker *c, bool shared, bool private)
 			check_complain(c, "network", keys[i].key, 0,
 				       "has no meaning without network.address");
 	}
-	if (shared && strv_contains(&s->network.allow, "contexts"))
-		check_complain(
-			c, "network", "allow", 0,
-			"\"contexts\" has no meaning with mode = shared, where network.connect "
-			"says who is reached");
 }
 
 void check_network(struct checker *c)

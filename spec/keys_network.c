@@ -24,16 +24,16 @@ static const struct row network[] = {
 		WORDS(network.addresses),
 		.check = value_check_address,
 		.fallback = "",
-		.allowed = "ADDRESS or ADDRESS/PREFIX, with mode = shared of this host or "
+		.allowed = "ADDRESS or ADDRESS/PREFIX, with mode = shared of this host, or "
 			   "ADDRESS/PREFIX@INTERFACE, at most 16",
 		.help = "The addresses of the context, IPv4 and IPv6; several may stand on one "
 			"line. No two contexts can have the same. With mode = shared, which needs "
 			"at least one: an address with an interface that the host lacks is added "
 			"to it while the context runs; a wildcard stands for all of them when a "
-			"TCP "
-			"server listens there, else for the first of its family. With mode = "
-			"private: those of its eth0; with `bridge` in "
-			"networks, as in 10.0.0.5/24, without one single ones, as in 10.0.0.5.",
+			"TCP server listens there, else for the first of its family. With mode = "
+			"private: those of its eth0; with `bridge` in networks, as in "
+			"10.0.0.5/24, without one single ones, as in 10.0.0.5; for one with an "
+			"interface the host answers there while the context runs.",
 	},
 	{
 		.section = "network",
@@ -70,7 +70,8 @@ static const struct row network[] = {
 			"all (multicast; with mode = shared to join groups as well); ICMP echo "
 			"sockets (ping), with mode = shared bound to an own address as by ping -I "
 			"and as far as the host's net.ipv4.ping_group_range has its users; with "
-			"mode = private other contexts that are allowed the same (contexts).",
+			"mode = private other contexts that are allowed the same (contexts; with "
+			"mode = shared they are reached as `connect` says).",
 	},
 	{
 		.section = "network",

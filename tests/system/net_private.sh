@@ -271,6 +271,35 @@ for source in \"10.7.0.3\", \"10.7.0.99\":
     try: print(s.recv(99).decode())
     except OSError: print(\"nothing\")'"
 is "another's address gets nowhere" "$OUT" $'hello from 10.7.0.3\nnothing'
+ctl stop routed2 --timeout 1s
+# an address of the network that the host's interface is in: the host answers for it there
+answered() { outside python3 -c "import socket; socket.create_connection(('10.9.0.50', 80), 3)"; }
+run_in address=10.9.0.50/24@nowhere -- true
+like "no such interface" "$OUT" "this host has no such interface"
+run_in address=fd09::50/64@near -- true
+like "IPv6 needs a setting of the host's" "$OUT" "net\.ipv6\.conf\.near\.proxy_ndp set to 1"
+echo 1 >/proc/sys/net/ipv6/conf/near/proxy_ndp
+echo 0 >/proc/sys/net/ipv4/ip_forward
+run_in address=10.9.0.50/24@near -- true
+like "where the host does not forward that is refused" "$OUT" "net\.ipv4\.ip_forward set to 1"
+echo 1 >/proc/sys/net/ipv4/ip_forward
+web near "10.9.0.50/24@near fd09::50/64@near" ""
+check "a context in the network of an interface starts" ctl start near
+is "who is there reaches it, without any route" \
+	"$(outside curl -sS --max-time 5 http://10.9.0.50/name 2>&1) $(outside curl -gsS --max-time 5 'http://[fd09::50]/name' 2>&1)" \
+	"this is near this is near"
+is "and so does the host" "$(fetch 10.9.0.50) $(fetch '[fd09::50]')" "this is near this is near"
+fetch_in near $HOST:8000
+is "which it reaches" "$OUT" "this is one"
+fetch_in near 10.7.0.2 1
+isnt "and no other context" "$RC" 0
+check "it stops" ctl stop near --timeout 1s
+is "then nobody answers" "$(ip neighbour show proxy)" ""
+ctl start near && kill_daemon && kill -KILL "$(cat "$WARD_DIR/run/contexts/near.journal" | jq -r .pid)"
+launch_daemon
+check "also when it ended while there was no daemon" retry_until 5 sh -c '! ip neighbour show proxy | grep -q .'
+echo 0 >/proc/sys/net/ipv6/conf/near/proxy_ndp
+ctl start routed2
 restarts() { for _ in 1 2 3 4 5 6; do ctl stop routed2 --timeout 1s && ctl start routed2 && fetch 10.7.0.3 >/dev/null || return; done; }
 check "one that starts again at once has its route" restarts
 check "they stop" ctl stop routed routed2 --timeout 1s
@@ -300,7 +329,7 @@ like "an address without a network on a bridge" "$OUT" "is in no network that a 
 run_in address=10.5.0.9/24 -- true
 like "a network without a bridge" "$OUT" "needs network.bridge"
 run_in bridge=ward0 address=10.5.0.9/24@near -- true
-like "what only mode = shared knows" "$OUT" "which only mode = shared adds to"
+like "an interface that is not the bridge" "$OUT" "names an interface that is not network.bridge"
 run_sh --set network.mode=shared --set network.address=10.5.0.9 --set network.mac=02:00:00:00:00:09 -- true
 like "what only mode = private knows" "$OUT" "network.mac.* has no meaning without mode = private"
 run_in bridge=ward0 -- true

@@ -180,6 +180,13 @@ static void private_is_planned_with_all_it_says(void **state)
 	assert_true(p.private.no_gateway);
 	assert_int_equal(p.private.mac[5], 5);
 	assert_int_equal(p.private.bridge[0], 0);
+	assert_int_equal(plan_of("[network]\nmode = private\naddress = 10.0.0.5/24@eth0 fd00::5\n",
+				 &p, &e),
+			 0);
+	netctl_print(&p, &out);
+	assert_non_null(strstr(out.data, "address 10.0.0.5/24, for which the host answers on eth0\n"
+					 "address fd00::5/128\n"));
+	buf_done(&out);
 	assert_int_equal(spec_init(&s, "t"), 0);
 	assert_int_equal(spec_set(&s, "network.mode", "private", &e), 0);
 	assert_int_equal(spec_set(&s, "network.address", "10.0.0.5", &e), 0);

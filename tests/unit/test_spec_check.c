@@ -211,7 +211,7 @@ static void test_network_values(void **state)
 		{ "network]\naddress", "10.0.0.5/24@eth0 127.0.0.1",
 		  "network.address: \"127.0.0.1\" is not an address that a host can have for its "
 		  "own; "
-		  "allowed: ADDRESS or ADDRESS/PREFIX, with mode = shared of this host or "
+		  "allowed: ADDRESS or ADDRESS/PREFIX, with mode = shared of this host, or "
 		  "ADDRESS/PREFIX@INTERFACE, at most 16" },
 		{ "network]\nlisten", "80",
 		  "network.listen: \"80\" is not tcp:PORT or udp:PORT; allowed: tcp:PORT or "
@@ -271,6 +271,9 @@ static void test_private_network(void **state)
 	static const char *const good[] = {
 		PRIVATE,
 		PRIVATE "address = 10.0.0.5 fd00::5\n",
+		PRIVATE "address = 10.0.0.5/24@eth0 fd00::5/64@eth0\n",
+		BRIDGED "address = 10.0.0.5/24@ward0\n",
+		SHARED_ONE "allow = contexts\n",
 		PRIVATE "address = 10.0.0.5/32\nmac = 02:00:00:00:00:05\nforward = tcp:80:80\n",
 		BRIDGED "address = 10.0.0.5/24 fd00::5/64\ngateway = 10.0.0.9 fd00::9\n",
 		BRIDGED "address = 10.0.0.5/30\ngateway = none\nallow = contexts ping multicast\n",
@@ -286,7 +289,7 @@ static void test_private_network(void **state)
 		{ PRIVATE "address = 10.0.0.5\ngateway = 10.0.0.1\n", "without network.bridge" },
 		{ BRIDGED "address = 10.0.0.5\n", "with a prefix of at most 30" },
 		{ BRIDGED "address = fd00::5/127\n", "with a prefix of at most 126" },
-		{ BRIDGED "address = 10.0.0.5/24@eth0\n", "only mode = shared adds to" },
+		{ BRIDGED "address = 10.0.0.5/24@eth0\n", "allowed: @ward0, or none" },
 		{ BRIDGED "address = 10.0.0.5/24\ngateway = none 10.0.0.1\n", "stands alone" },
 		{ BRIDGED "address = 10.0.0.5/24\ngateway = 10.0.0.1 10.0.0.2\n", "one of each" },
 		{ BRIDGED "address = 10.0.0.5/24\nforward = tcp:80:80 tcp:80:81\n",
@@ -295,7 +298,6 @@ static void test_private_network(void **state)
 		  "has no meaning with gateway = none" },
 		{ SHARED_ONE "bridge = ward0\n", "has no meaning without mode = private" },
 		{ SHARED_ONE "masquerade = yes\n", "has no meaning without mode = private" },
-		{ SHARED_ONE "allow = contexts\n", "no meaning with mode = shared" },
 		{ COMMAND "[network]\nmac = 02:00:00:00:00:05\n", "without mode = private" },
 	};
 

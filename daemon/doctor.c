@@ -412,7 +412,7 @@ static const struct row rows[] = {
 	{ "cgroup", "sched-ext", LOOK(look_sched_ext), "CPU budgets by weights and quotas only" },
 
 	{ "network", "net-ns", LOOK(look_net_ns), "only `network = host`" },
-	{ "network", "shared", LOOK(look_shared), "no `network = shared`" },
+	{ "network", "shared", LOOK(look_shared), "no `network = shared`; `private` does without" },
 	{ "network", "private", LOOK(look_private),
 	  "no addresses with `network = private`, which has loopback only" },
 	{ "network", "htb", LOOK(look_htb), "no shaping" },

@@ -144,6 +144,9 @@ static int compose(struct launch *l, struct err *e)
 		if (r < 0) {
 			(void) err_set_errno(e, r, "%s: finding its cgroup", c->name);
 		}
+	} else if (r >= 0 && l->plans.network.linked &&
+		   sched_slot_id(m->sched, c->slot, &who.cgroup_id) < 0) {
+		who.cgroup_id = 0; /* it can do without */
 	}
 	if (r >= 0) {
 		r = netctl_steps(&l->plans.network, m->net, &who, &l->steps, e);

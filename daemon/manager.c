@@ -179,13 +179,13 @@ static int watch_host_first(struct manager *m, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "watching the host's files") : 0;
 }
 
-/* A declared context on the shared stack: its start is not to wait for the filter. */
+/* A declared context with addresses: its start is not to wait for the filter, or what counts. */
 static void warm_network(struct context *c, void *arg)
 {
 	struct manager *m = arg;
 
-	if (c->declared && c->declared->network.mode == SPEC_NETWORK_SHARED) {
-		netctl_warm(m->net);
+	if (c->declared && c->declared->network.addresses.count) {
+		netctl_warm(m->net, c->declared->network.mode == SPEC_NETWORK_PRIVATE);
 	}
 }
 

@@ -39,9 +39,9 @@ void netctl_host_free(struct netctl_host *h)
 	free(h);
 }
 
-void netctl_warm(struct netctl_host *h)
+void netctl_warm(struct netctl_host *h, bool only_counting)
 {
-	shared_warm(h->shared);
+	shared_warm(h->shared, only_counting);
 }
 
 /* --- a context comes and goes --- */
@@ -77,8 +77,12 @@ static int run_join(void *arg, struct err *e)
 
 	if (r < 0)
 		return r;
-	return s->inside ? private_join(s->host->private, &s->plan, &s->context, s->inside, e)
-			 : shared_join(s->host->shared, &s->plan, &s->context, e);
+	if (!s->inside)
+		return shared_join(s->host->shared, &s->plan, &s->context, e);
+	r = private_join(s->host->private, &s->plan, &s->context, s->inside, e);
+	if (r == 0)
+		shared_count(s->host->shared, &s->plan, &s->context);
+	return r;
 }
 
 static void undo_join(void *arg)
@@ -141,8 +145,10 @@ int netctl_keep(const struct netctl_plan *p, struct netctl_host *h, int *ret, st
 int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
 		 struct err *e)
 {
-	if (p->linked)
+	if (p->linked) {
+		shared_count(h->shared, p, c);
 		return private_adopt(h->private, p, c, e);
+	}
 	return p->mode == SPEC_NETWORK_SHARED ? shared_adopt(h->shared, p, c, e) : 0;
 }
 

@@ -11,12 +11,16 @@ struct private_host;
 [[nodiscard]] int shared_host_new(int cgroup, unsigned level, struct shared_host **ret,
 				  struct err *e);
 void shared_host_free(struct shared_host *h);
-void shared_warm(struct shared_host *h);
+void shared_warm(struct shared_host *h, bool only_counting);
 [[nodiscard]] int shared_join(struct shared_host *h, const struct netctl_plan *p,
 			      const struct netctl_context *c, struct err *e);
 [[nodiscard]] int shared_adopt(struct shared_host *h, const struct netctl_plan *p,
 			       const struct netctl_context *c, struct err *e);
 [[nodiscard]] int shared_settle(struct shared_host *h, struct err *e);
+/** From now on, what a context with a stack of its own sends and receives is counted as for the
+ * others, where the kernel can. */
+void shared_count(struct shared_host *h, const struct netctl_plan *p,
+		  const struct netctl_context *c);
 void shared_leaving(struct shared_host *h, unsigned slot);
 void shared_gone(struct shared_host *h, unsigned slot);
 [[nodiscard]] int shared_keep(struct shared_host *h, const struct netctl_plan *p, int *ret,

@@ -63,8 +63,9 @@ struct netctl_host; /* what the kernel was given for contexts, and who has which
  */
 [[nodiscard]] int netctl_host_new(const char *instance, int cgroup, unsigned level,
 				  struct netctl_host **ret, struct err *e);
-/** Loads the filter ahead of the first context that needs it, which would wait some 50 ms. */
-void netctl_warm(struct netctl_host *h);
+/** Loads the filter, or what of it counts for contexts with a stack of their own, ahead of the
+ * first one that needs it, which would wait some 50 ms. */
+void netctl_warm(struct netctl_host *h, bool only_counting);
 /** The filter stays as long as there are contexts: it goes with their cgroup. */
 void netctl_host_free(struct netctl_host *h);
 
@@ -72,7 +73,7 @@ void netctl_host_free(struct netctl_host *h);
 struct netctl_context {
 	const char *name;
 	unsigned slot;
-	uint64_t cgroup_id; /* with SPEC_NETWORK_SHARED */
+	uint64_t cgroup_id; /* with SPEC_NETWORK_SHARED, or linked; then 0: it is not counted */
 	pid_t pid; /* of its process 1, when it is linked */
 };
 /** Appends the steps that give a context its addresses; nothing for other modes. */
@@ -130,8 +131,8 @@ int netctl_traffic(pid_t pid, struct netctl_traffic *ret, size_t max);
 /** The same from the text of a /proc/PID/net/dev. @return how many. */
 int netctl_traffic_parse(const char *text, struct netctl_traffic *ret, size_t max);
 #define NETCTL_REFUSALS 7
-/** What a slot on the shared stack sent and received as its sockets did: by family, and its own
- * loopback as "lo"; and what was refused to it. @return how many rows, or -errno. */
+/** What a slot with addresses sent and received as its sockets did: by family, and its own loopback
+ * as "lo"; and what was refused to it on the shared stack. @return how many rows, or -errno. */
 int netctl_shared_traffic(const struct netctl_host *h, unsigned slot, struct netctl_traffic *ret,
 			  size_t max, uint64_t refused[static NETCTL_REFUSALS]);
 /** "bind": what it was that was refused. */

@@ -328,11 +328,29 @@ int shared_ready(struct shared_host *h, bool wide, struct err *e)
 	return r;
 }
 
-void shared_warm(struct shared_host *h)
+static int ready_to_count(struct shared_host *h, struct err *e)
+{
+	int r = 0;
+
+	if (h->cgroup < 0)
+		return err_set(e, -EOPNOTSUPP, "packets are not counted without cgroup2");
+	if (!h->loaded) {
+		r = filter_load(&h->filter, h->cgroup, h->level, e);
+		h->loaded = r == 0;
+	}
+	if (r == 0 && !h->counting && !h->attached) {
+		r = filter_attach_counting(&h->filter, e);
+		h->counting = r == 0;
+	}
+	return r;
+}
+
+void shared_warm(struct shared_host *h, bool only_counting)
 {
 	struct err e = { 0 };
 
-	if (!h->attached && shared_ready(h, false, &e) < 0)
+	if (!h->attached &&
+	    (only_counting ? ready_to_count(h, &e) : shared_ready(h, false, &e)) < 0)
 		log_debug("%s", e.text); /* the start that needs it says so */
 }
 
@@ -347,7 +365,7 @@ void shared_leaving(struct shared_host *h, unsigned slot)
 static void narrow(struct shared_host *h)
 {
 	for (size_t i = 0; i < h->count; i++)
-		if (h->holders[i]->count > 1)
+		if (h->holders[i]->count > 1 && !h->holders[i]->only_counted)
 			return;
 	filter_narrow(&h->filter);
 	h->wide = false;
@@ -361,6 +379,8 @@ void shared_gone(struct shared_host *h, unsigned slot)
 
 	if (x) {
 		id = x->cgroup_id;
+		if (x->only_counted)
+			filter_remove(&h->filter, id);
 		holder_drop(h, x);
 		if (filter_get(&h->filter, id, &r) == 0)
 			forget(h, id, &r);
@@ -405,6 +425,27 @@ int shared_join(struct shared_host *h, const struct netctl_plan *p, const struct
 		shared_gone(h, c->slot);
 	}
 	return r;
+}
+
+void shared_count(struct shared_host *h, const struct netctl_plan *p,
+		  const struct netctl_context *c)
+{
+	struct err e = { 0 };
+	struct holder *x;
+
+	if (c->cgroup_id == 0)
+		return;
+	if (ready_to_count(h, &e) < 0 || filter_count(&h->filter, c->cgroup_id) < 0) {
+		log_debug("%s: what it sends is told by its interface alone: %s", c->name, e.text);
+		return;
+	}
+	x = holder_add(h, p, c);
+	if (!x) {
+		filter_remove(&h->filter, c->cgroup_id);
+		return;
+	}
+	x->only_counted = true;
+	x->loopback = UINT32_MAX;
 }
 
 /* --- the host --- */
@@ -479,6 +520,13 @@ static void sweep(struct shared_host *h)
 		more = filter_next(&h->filter, &id, &next);
 		if (!is_held(h, id) && filter_get(&h->filter, id, &r) == 0)
 			forget(h, id, &r);
+		id = next;
+	}
+	more = filter_next_counted(&h->filter, NULL, &id);
+	while (more == 0) {
+		more = filter_next_counted(&h->filter, &id, &next);
+		if (!is_held(h, id))
+			filter_remove(&h->filter, id);
 		id = next;
 	}
 }

@@ -11,6 +11,7 @@ struct holder {
 	uint64_t cgroup_id;
 	uint32_t loopback; /* its number */
 	bool leaving;
+	bool only_counted; /* it has a stack of its own */
 	size_t count;
 	struct inet_ip addresses[];
 };
@@ -19,6 +20,7 @@ struct shared_host {
 	int cgroup; /* borrowed; -1: none */
 	unsigned level;
 	bool loaded, attached;
+	bool counting; /* as far as packets are counted, it is attached */
 	bool wide; /* there has been a context with several addresses */
 	struct filter filter;
 	struct holder **holders;

@@ -98,9 +98,14 @@ int shared_traffic(const struct shared_host *h, unsigned slot, struct netctl_tra
 	if (r < 0)
 		return r;
 	memcpy(refused, t.refused, sizeof(t.refused));
-	for (enum filter_way way = 0; way < FILTER_WAYS && n < max; way++)
-		if (way == FILTER_BY_LOOPBACK || has_family(x, way == FILTER_BY4))
-			ret[n++] = by_way(&t, way);
+	for (enum filter_way way = 0; way < FILTER_WAYS && n < max; way++) {
+		if (way != FILTER_BY_LOOPBACK && !has_family(x, way == FILTER_BY4))
+			continue;
+		ret[n] = by_way(&t, way);
+		if (x->only_counted && way != FILTER_BY_LOOPBACK)
+			memcpy(ret[n].device, "eth0", sizeof("eth0"));
+		n++;
+	}
 	return (int) n;
 }
 

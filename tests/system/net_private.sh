@@ -295,7 +295,7 @@ fetch_in near 10.7.0.2 1
 isnt "and no other context" "$RC" 0
 check "it stops" ctl stop near --timeout 1s
 is "then nobody answers" "$(ip neighbour show proxy)" ""
-ctl start near && kill_daemon && kill -KILL "$(cat "$WARD_DIR/run/contexts/near.journal" | jq -r .pid)"
+ctl start near && near=$(pid_of near) && kill_daemon && kill -KILL "$near"
 launch_daemon
 check "also when it ended while there was no daemon" retry_until 5 sh -c '! ip neighbour show proxy | grep -q .'
 echo 0 >/proc/sys/net/ipv6/conf/near/proxy_ndp

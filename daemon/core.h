@@ -183,6 +183,7 @@ struct manager {
 	struct gathering *gathering; /* numbers.c; NULL: nobody has asked yet */
 	struct owners *owners; /* owner.c; NULL until somebody else than root comes */
 	struct logs *logs;
+	struct tidy *tidy; /* tidy.c; NULL: nothing was left yet */
 	bool closing;
 };
 

@@ -19,6 +19,7 @@
 #include "daemon/memory_out.h"
 #include "daemon/service.h"
 #include "daemon/tell.h"
+#include "daemon/tidy.h"
 #include "daemon/watch_limits.h"
 
 /* linux/pidfd.h of 6.15; older headers lack it */
@@ -101,6 +102,7 @@ static bool try_remove(struct manager *m, unsigned slot)
 	}
 	if (r == 0) {
 		netctl_gone(m->net, slot); /* not before: who lives without rules is unconfined */
+		tidy_soon(m);
 	}
 	return r != -EBUSY;
 }

@@ -12,6 +12,7 @@
 #include "daemon/doctor.h"
 #include "daemon/journald.h"
 #include "daemon/logs.h"
+#include "daemon/tidy.h"
 #include "daemon/watch_limits.h"
 
 static int open_directories(struct manager *m, const struct manager_config *config, struct err *e)
@@ -89,12 +90,12 @@ static int open_events(struct manager *m, const struct manager_config *config, s
 	return limits_init(m, e);
 }
 
-static int open_network(struct manager *m, struct err *e)
+static int open_network(struct manager *m, const char *instance, struct err *e)
 {
 	unsigned level = 0;
 	int cgroup = sched_host_cgroup2(m->sched, &level);
 
-	return netctl_host_new(cgroup, level, &m->net, e);
+	return netctl_host_new(instance, cgroup, level, &m->net, e);
 }
 
 static int open_rooms(struct manager *m, const struct manager_config *config, struct err *e)
@@ -108,7 +109,7 @@ static int open_rooms(struct manager *m, const struct manager_config *config, st
 	if (r < 0) {
 		return r;
 	}
-	r = open_network(m, e);
+	r = open_network(m, config->instance, e);
 	if (r < 0) {
 		return r;
 	}
@@ -178,13 +179,13 @@ static int watch_host_first(struct manager *m, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "watching the host's files") : 0;
 }
 
-/* A declared context on the shared stack: its start is not to wait for the filter. */
+/* A declared context with addresses: its start is not to wait for the filter, or what counts. */
 static void warm_network(struct context *c, void *arg)
 {
 	struct manager *m = arg;
 
-	if (c->declared && c->declared->network.mode == SPEC_NETWORK_SHARED) {
-		netctl_warm(m->net);
+	if (c->declared && c->declared->network.addresses.count) {
+		netctl_warm(m->net, c->declared->network.mode == SPEC_NETWORK_PRIVATE);
 	}
 }
 
@@ -281,6 +282,7 @@ void manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->host_settled);
 	fs_host_free(m->fs);
 	context_host_free(m->host);
+	tidy_done(m);
 	netctl_host_free(m->net);
 	sched_host_free(m->sched);
 	journald_free(m->journald);

@@ -72,10 +72,11 @@ void numbers_done(struct manager *m)
 static void look_at_traffic(struct context *c, struct numbers *n)
 {
 	struct netctl_traffic found[NETCTL_DEVICES_MAX], *copy;
-	int count = n->shared_network ? netctl_shared_traffic(c->manager->net, c->slot, found,
-							      NETCTL_DEVICES_MAX, n->refused)
-				      : netctl_traffic(c->id.pid, found, NETCTL_DEVICES_MAX);
+	int count = netctl_shared_traffic(c->manager->net, c->slot, found, NETCTL_DEVICES_MAX,
+					  n->refused);
 
+	if (count < 0 && !n->shared_network)
+		count = netctl_traffic(c->id.pid, found, NETCTL_DEVICES_MAX);
 	if (count <= 0)
 		return;
 	copy = reallocarray(n->traffic, (size_t) count, sizeof(*copy));

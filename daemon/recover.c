@@ -130,6 +130,8 @@ static void adopt_network(struct context *c)
 
 	if (r >= 0 && plan.mode == SPEC_NETWORK_SHARED) {
 		r = sched_slot_id(m->sched, c->slot, &who.cgroup_id);
+	} else if (r >= 0 && plan.linked && sched_slot_id(m->sched, c->slot, &who.cgroup_id) < 0) {
+		who.cgroup_id = 0; /* it can do without */
 	}
 	if (r >= 0) {
 		r = netctl_adopt(&plan, m->net, &who, &e);

@@ -203,6 +203,16 @@ int filter_attach(struct filter *f, bool wide, struct err *e)
 	return wide ? wildcard_attach(f, e) : 0;
 }
 
+int filter_attach_counting(struct filter *f, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(hooks); i++)
+		if (hooks[i].type == BPF_PROG_TYPE_CGROUP_SKB)
+			r = attach_one(f, &hooks[i], false);
+	return r < 0 ? err_set_errno(e, r, "attaching what counts packets") : 0;
+}
+
 void filter_narrow(struct filter *f)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
@@ -254,6 +264,11 @@ void filter_remove(const struct filter *f, uint64_t cgroup_id)
 int filter_next(const struct filter *f, const uint64_t *cgroup_id, uint64_t *ret)
 {
 	return bpf_map_get_next_key(contexts(f), cgroup_id, ret) < 0 ? -errno : 0;
+}
+
+int filter_next_counted(const struct filter *f, const uint64_t *cgroup_id, uint64_t *ret)
+{
+	return bpf_map_get_next_key(counters(f), cgroup_id, ret) < 0 ? -errno : 0;
 }
 
 /* --- counters: each CPU has its own --- */

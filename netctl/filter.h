@@ -28,6 +28,8 @@ bool filter_is_attached(int cgroup);
 [[nodiscard]] int filter_load(struct filter *f, int cgroup, unsigned level, struct err *e);
 /** Attaches, or takes the place of the earlier filter. @wide a context has several addresses. */
 [[nodiscard]] int filter_attach(struct filter *f, bool wide, struct err *e);
+/** Attaches only what counts packets. */
+[[nodiscard]] int filter_attach_counting(struct filter *f, struct err *e);
 /** No context has several addresses any more: nobody else is to pay for them. */
 void filter_narrow(struct filter *f);
 /** What is attached stays. */
@@ -41,6 +43,9 @@ void filter_done(struct filter *f);
 void filter_remove(const struct filter *f, uint64_t cgroup_id);
 /** The entry after `cgroup_id` (NULL: the first). @return 0, -ENOENT at the end. */
 [[nodiscard]] int filter_next(const struct filter *f, const uint64_t *cgroup_id, uint64_t *ret);
+/** The same among those that are counted. */
+[[nodiscard]] int filter_next_counted(const struct filter *f, const uint64_t *cgroup_id,
+				      uint64_t *ret);
 
 /** Begins to count what a context does; at nothing, or on from where an earlier daemon left it. */
 [[nodiscard]] int filter_count(const struct filter *f, uint64_t cgroup_id);

@@ -131,9 +131,10 @@ int ward_egress(struct __sk_buff *skb)
 
 	if (what != BOUND) {
 		r = bpf_map_lookup_elem(&ward_contexts, &id);
-		if (!r)
+		if (!r && what == NO_IP)
 			return 1;
-		if (what == NO_IP || !filter_is_own(r, &from)) {
+		/* who has no rules has a stack of its own, or the host's: it may be counted */
+		if (r && (what == NO_IP || !filter_is_own(r, &from))) {
 			count_refusal(id, FILTER_NO_SOURCE);
 			return 0;
 		}
@@ -161,9 +162,9 @@ int ward_ingress(struct __sk_buff *skb)
 
 	if (what != BOUND) {
 		r = bpf_map_lookup_elem(&ward_contexts, &id);
-		if (!r)
+		if (!r && what == NO_IP)
 			return 1;
-		if (what == NO_IP || !may_come(skb, r, &to)) {
+		if (r && (what == NO_IP || !may_come(skb, r, &to))) {
 			count_refusal(id, FILTER_NO_DESTINATION);
 			return 0;
 		}

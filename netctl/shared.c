@@ -37,7 +37,7 @@ static void holder_free(struct holder *x)
 	free(x);
 }
 
-static void holder_drop(struct netctl_host *h, const struct holder *x)
+static void holder_drop(struct shared_host *h, const struct holder *x)
 {
 	for (size_t i = 0; i < h->count; i++) {
 		if (h->holders[i] != x)
@@ -48,7 +48,7 @@ static void holder_drop(struct netctl_host *h, const struct holder *x)
 	}
 }
 
-static bool grow(struct netctl_host *h)
+static bool grow(struct shared_host *h)
 {
 	size_t room = h->room ? 2 * h->room : 16;
 	struct holder **list = reallocarray(h->holders, room, sizeof(*list));
@@ -60,7 +60,7 @@ static bool grow(struct netctl_host *h)
 	return true;
 }
 
-static struct holder *holder_add(struct netctl_host *h, const struct netctl_plan *p,
+static struct holder *holder_add(struct shared_host *h, const struct netctl_plan *p,
 				 const struct netctl_context *c)
 {
 	struct holder *x = calloc(1, sizeof(*x) + p->address_count * sizeof(x->addresses[0]));
@@ -80,18 +80,18 @@ static struct holder *holder_add(struct netctl_host *h, const struct netctl_plan
 	return x;
 }
 
-static const struct holder *who_has(const struct netctl_host *h, const struct inet_ip *ip)
+const char *shared_who_has(const struct shared_host *h, const struct inet_ip *ip)
 {
 	for (size_t i = 0; i < h->count; i++)
 		for (size_t a = 0; !h->holders[i]->leaving && a < h->holders[i]->count; a++)
 			if (inet_equal(&h->holders[i]->addresses[a], ip))
-				return h->holders[i];
+				return h->holders[i]->name;
 	return NULL;
 }
 
 /* The cgroup's number, which no other living cgroup has, whoever made it, gives a loopback that
  * nobody else has; should two of ours meet after all, the next is taken. */
-static uint32_t loopback_number(const struct netctl_host *h, uint64_t cgroup_id)
+static uint32_t loopback_number(const struct shared_host *h, uint64_t cgroup_id)
 {
 	uint32_t n = (uint32_t) (cgroup_id % LOOPBACK_COUNT);
 
@@ -163,7 +163,7 @@ static unsigned prefix_of(const struct netctl_plan *p, uint32_t i)
 }
 
 /* What one context added to one interface, as long as it holds it. */
-static int add_address(struct netctl_host *h, const struct holder *x, const struct netctl_plan *p,
+static int add_address(struct shared_host *h, const struct holder *x, const struct netctl_plan *p,
 		       uint32_t i, struct filter_rules *r)
 {
 	int index = link_index(p->addresses[i].interface), result;
@@ -182,7 +182,7 @@ static int add_address(struct netctl_host *h, const struct holder *x, const stru
 
 /* What a context that is dying had added for it is there still, and is the next one's from now on.
  * Its own note goes first: at worst an address is left behind, never taken from who needs it. */
-static void inherit(struct netctl_host *h, uint32_t i, struct filter_rules *r)
+static void inherit(struct shared_host *h, uint32_t i, struct filter_rules *r)
 {
 	struct filter_rules old;
 
@@ -203,7 +203,7 @@ static void inherit(struct netctl_host *h, uint32_t i, struct filter_rules *r)
 	}
 }
 
-static int want_address(struct netctl_host *h, const struct holder *x, const struct netctl_plan *p,
+static int want_address(struct shared_host *h, const struct holder *x, const struct netctl_plan *p,
 			uint32_t i, struct filter_rules *r, struct err *e)
 {
 	const struct inet_address *a = &p->addresses[i];
@@ -228,7 +228,7 @@ static int want_address(struct netctl_host *h, const struct holder *x, const str
 		       : 0;
 }
 
-static int want_loopback6(struct netctl_host *h, const struct holder *x, struct filter_rules *r,
+static int want_loopback6(struct shared_host *h, const struct holder *x, struct filter_rules *r,
 			  struct err *e)
 {
 	struct inet_ip ip = shared_ip(&r->loopback6);
@@ -270,7 +270,7 @@ static bool give_back(const struct filter_rules *r, const struct filter_ip *firs
 
 /* With the first address of a network the kernel takes those that were added after it, all of
  * them: who still needs one gets it back. @where index and prefix, as in the rules. */
-static void restore_others(struct netctl_host *h, const struct filter_ip *first, uint32_t where)
+static void restore_others(struct shared_host *h, const struct filter_ip *first, uint32_t where)
 {
 	struct filter_rules r;
 
@@ -281,7 +281,7 @@ static void restore_others(struct netctl_host *h, const struct filter_ip *first,
 			return;
 }
 
-static void take_away(struct netctl_host *h, const struct filter_rules *r)
+static void take_away(struct shared_host *h, const struct filter_rules *r)
 {
 	for (uint32_t i = 0; i < r->count && i < FILTER_ADDRESSES_MAX; i++) {
 		struct inet_ip ip = shared_ip(&r->addresses[i]);
@@ -301,7 +301,7 @@ static void take_away(struct netctl_host *h, const struct filter_rules *r)
 	}
 }
 
-static void forget(struct netctl_host *h, uint64_t cgroup_id, const struct filter_rules *r)
+static void forget(struct shared_host *h, uint64_t cgroup_id, const struct filter_rules *r)
 {
 	take_away(h, r);
 	wildcard_remove(&h->filter, cgroup_id, r);
@@ -310,21 +310,7 @@ static void forget(struct netctl_host *h, uint64_t cgroup_id, const struct filte
 
 /* --- a context comes and goes --- */
 
-static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p, struct err *e)
-{
-	char text[INET_TEXT_MAX];
-
-	for (size_t i = 0; i < p->address_count; i++) {
-		const struct holder *x = who_has(h, &p->addresses[i].ip);
-
-		if (x)
-			return err_set(e, -EADDRINUSE, "network.address: %s is held by %s",
-				       inet_print(&p->addresses[i].ip, text), x->name);
-	}
-	return 0;
-}
-
-int shared_ready(struct netctl_host *h, bool wide, struct err *e)
+int shared_ready(struct shared_host *h, bool wide, struct err *e)
 {
 	int r = 0;
 
@@ -342,15 +328,33 @@ int shared_ready(struct netctl_host *h, bool wide, struct err *e)
 	return r;
 }
 
-void netctl_warm(struct netctl_host *h)
+static int ready_to_count(struct shared_host *h, struct err *e)
+{
+	int r = 0;
+
+	if (h->cgroup < 0)
+		return err_set(e, -EOPNOTSUPP, "packets are not counted without cgroup2");
+	if (!h->loaded) {
+		r = filter_load(&h->filter, h->cgroup, h->level, e);
+		h->loaded = r == 0;
+	}
+	if (r == 0 && !h->counting && !h->attached) {
+		r = filter_attach_counting(&h->filter, e);
+		h->counting = r == 0;
+	}
+	return r;
+}
+
+void shared_warm(struct shared_host *h, bool only_counting)
 {
 	struct err e = { 0 };
 
-	if (!h->attached && shared_ready(h, false, &e) < 0)
+	if (!h->attached &&
+	    (only_counting ? ready_to_count(h, &e) : shared_ready(h, false, &e)) < 0)
 		log_debug("%s", e.text); /* the start that needs it says so */
 }
 
-void netctl_leaving(struct netctl_host *h, unsigned slot)
+void shared_leaving(struct shared_host *h, unsigned slot)
 {
 	struct holder *x = shared_holder(h, slot);
 
@@ -358,16 +362,16 @@ void netctl_leaving(struct netctl_host *h, unsigned slot)
 		x->leaving = true;
 }
 
-static void narrow(struct netctl_host *h)
+static void narrow(struct shared_host *h)
 {
 	for (size_t i = 0; i < h->count; i++)
-		if (h->holders[i]->count > 1)
+		if (h->holders[i]->count > 1 && !h->holders[i]->only_counted)
 			return;
 	filter_narrow(&h->filter);
 	h->wide = false;
 }
 
-void netctl_gone(struct netctl_host *h, unsigned slot)
+void shared_gone(struct shared_host *h, unsigned slot)
 {
 	struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_rules r;
@@ -375,6 +379,8 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 
 	if (x) {
 		id = x->cgroup_id;
+		if (x->only_counted)
+			filter_remove(&h->filter, id);
 		holder_drop(h, x);
 		if (filter_get(&h->filter, id, &r) == 0)
 			forget(h, id, &r);
@@ -383,15 +389,13 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 		narrow(h); /* also of one that never joined */
 }
 
-static int join(struct netctl_host *h, const struct netctl_plan *p, const struct netctl_context *c,
+int shared_join(struct shared_host *h, const struct netctl_plan *p, const struct netctl_context *c,
 		struct err *e)
 {
 	struct filter_rules rules;
 	struct holder *x;
 	int r = shared_ready(h, p->address_count > 1, e);
 
-	if (r == 0)
-		r = refuse_taken(h, p, e);
 	if (r < 0)
 		return r;
 	x = holder_add(h, p, c);
@@ -418,58 +422,37 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 	if (r < 0) {
 		(void) filter_set(&h->filter, c->cgroup_id,
 				  &rules); /* what was added is known now */
-		netctl_gone(h, c->slot);
+		shared_gone(h, c->slot);
 	}
 	return r;
 }
 
-/* --- the step --- */
-
-struct join_step {
-	struct netctl_plan plan;
-	struct netctl_context context;
-	struct netctl_host *host;
-};
-
-static int run_join(void *arg, struct err *e)
+void shared_count(struct shared_host *h, const struct netctl_plan *p,
+		  const struct netctl_context *c)
 {
-	struct join_step *s = arg;
+	struct err e = { 0 };
+	struct holder *x;
 
-	return join(s->host, &s->plan, &s->context, e);
-}
-
-static void undo_join(void *arg)
-{
-	struct join_step *s = arg;
-
-	netctl_gone(s->host, s->context.slot);
-}
-
-int netctl_steps(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
-		 struct step_list *steps, struct err *e)
-{
-	struct join_step *s;
-	int r;
-
-	if (p->mode != SPEC_NETWORK_SHARED)
-		return 0;
-	s = arena_alloc(steps->arena, sizeof(*s));
-	if (!s)
-		return err_set(e, -ENOMEM, "network: out of memory");
-	*s = (struct join_step){ .plan = *p, .context = *c, .host = h };
-	r = steps_add(steps, (struct step){ .name = "network-join",
-					    .phase = STEP_PARENT,
-					    .run = run_join,
-					    .undo = undo_join,
-					    .arg = s });
-	return r < 0 ? err_set_errno(e, r, "network: adding a step") : 0;
+	if (c->cgroup_id == 0)
+		return;
+	if (ready_to_count(h, &e) < 0 || filter_count(&h->filter, c->cgroup_id) < 0) {
+		log_debug("%s: what it sends is told by its interface alone: %s", c->name, e.text);
+		return;
+	}
+	x = holder_add(h, p, c);
+	if (!x) {
+		filter_remove(&h->filter, c->cgroup_id);
+		return;
+	}
+	x->only_counted = true;
+	x->loopback = UINT32_MAX;
 }
 
 /* --- the host --- */
 
-int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret, struct err *e)
+int shared_host_new(int cgroup, unsigned level, struct shared_host **ret, struct err *e)
 {
-	struct netctl_host *h = calloc(1, sizeof(*h));
+	struct shared_host *h = calloc(1, sizeof(*h));
 	int r = 0;
 
 	if (!h)
@@ -481,14 +464,14 @@ int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret, struct
 		h->loaded = r == 0;
 	}
 	if (r < 0) {
-		netctl_host_free(h);
+		shared_host_free(h);
 		return r;
 	}
 	*ret = h;
 	return 0;
 }
 
-void netctl_host_free(struct netctl_host *h)
+void shared_host_free(struct shared_host *h)
 {
 	if (!h)
 		return;
@@ -500,16 +483,14 @@ void netctl_host_free(struct netctl_host *h)
 	free(h);
 }
 
-int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
+int shared_adopt(struct shared_host *h, const struct netctl_plan *p, const struct netctl_context *c,
 		 struct err *e)
 {
 	struct filter_rules rules;
 	struct holder *x;
 
-	if (p->mode != SPEC_NETWORK_SHARED)
-		return 0;
 	if (!h->loaded || filter_get(&h->filter, c->cgroup_id, &rules) < 0)
-		return join(h, p, c, e); /* the earlier map was of another shape */
+		return shared_join(h, p, c, e); /* the earlier map was of another shape */
 	x = holder_add(h, p, c);
 	if (!x)
 		return err_set(e, -ENOMEM, "network: out of memory");
@@ -520,7 +501,7 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 	return wildcard_add(&h->filter, c->cgroup_id, &rules);
 }
 
-static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
+static bool is_held(const struct shared_host *h, uint64_t cgroup_id)
 {
 	for (size_t i = 0; i < h->count; i++)
 		if (h->holders[i]->cgroup_id == cgroup_id)
@@ -529,7 +510,7 @@ static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
 }
 
 /* Entries of contexts that ended while there was no daemon. */
-static void sweep(struct netctl_host *h)
+static void sweep(struct shared_host *h)
 {
 	uint64_t id, next;
 	struct filter_rules r;
@@ -541,9 +522,16 @@ static void sweep(struct netctl_host *h)
 			forget(h, id, &r);
 		id = next;
 	}
+	more = filter_next_counted(&h->filter, NULL, &id);
+	while (more == 0) {
+		more = filter_next_counted(&h->filter, &id, &next);
+		if (!is_held(h, id))
+			filter_remove(&h->filter, id);
+		id = next;
+	}
 }
 
-int netctl_settle(struct netctl_host *h, struct err *e)
+int shared_settle(struct shared_host *h, struct err *e)
 {
 	int r;
 

@@ -197,7 +197,10 @@ struct spec {
 	} io;
 	struct {
 		enum spec_network mode;
-		struct strv addresses, listen, connect, allow, dns; /* with SPEC_NETWORK_SHARED */
+		struct strv addresses, listen, connect, allow, dns; /* shared and private */
+		struct strv gateways, forwards; /* private */
+		char *bridge, *mac; /* private; NULL: routed, by the context's name */
+		enum spec_answer masquerade; /* private */
 	} network;
 	struct {
 		struct strv before_start, after_ready, before_stop, after_stop; /* argv */

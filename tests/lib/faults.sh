@@ -27,7 +27,8 @@ needs() { # POINT: what the host must have to come past it, as doctor calls it
 	mount-cgroup) echo cgroup2 ;;
 	cgroup-devices) echo devices ;;
 	image-made | loop-attached) echo loop ;;
-	network-join | address-added) echo shared ;;
+	address-added) echo shared ;;
+	network-*) echo private ;; # the first of them is the shared network's as well
 	esac
 }
 lacks() { # POINT FACTS: why this host never comes past it; fails where it should
@@ -92,11 +93,11 @@ look() {
 	done < <(ctl list)
 	unset 'STATE[NAME]' 'PID[NAME]' # the table's head
 }
-children() { # of the daemon that are neither contexts nor its log worker: sets CHILDREN
+children() { # of the daemon that are neither contexts nor its workers: sets CHILDREN
 	local child comm
 	CHILDREN=''
 	for child in $(<"/proc/$DAEMON/task/$DAEMON/children"); do
-		{ read -r comm <"/proc/$child/comm"; } 2>/dev/null && [ "$comm" != wardd-logs ] || continue
+		{ read -r comm <"/proc/$child/comm"; } 2>/dev/null && [[ $comm != wardd-* ]] || continue
 		case " ${PID[*]} " in *" $child "*) ;; *) CHILDREN="$CHILDREN $child" ;; esac
 	done
 }
@@ -184,6 +185,17 @@ stray_network() {
 		[ "$count" = "$want" ] || tell "$count entries of the shared network"
 	done
 }
+# of contexts with a stack of their own: an interface, a bridge, elements of sets
+stray_private() {
+	local link want=0
+	[ "${STATE[private]-stopped}" = stopped ] || want=1
+	while read -r link _; do
+		case $want$link in 0ward0 | 0w*-*) tell "interface $link" ;; esac
+	done < <(ip -br link)
+	command -v nft >/dev/null || return 0
+	[ "$want" = 1 ] || ! nft list ruleset | grep -q '"w[0-9a-f]*-[0-9a-f]' || tell "rules of a port"
+	[ "$want" = 1 ] || ! nft list tables | grep -q _nat || tell "translation of addresses"
+}
 # in the host's table any of ours, in the daemon's any that it was not born with nor got from the host
 stray_mounts() {
 	local -A host=()
@@ -210,6 +222,7 @@ stray() {
 	stray_loops
 	stray_mounts
 	case $context in shared | '') stray_network ;; esac
+	case $context in private | '') stray_private ;; esac
 	[ "${PID[steady]-}" = "$STEADY" ] || tell "another steady context"
 }
 nothing_stray() { STRAY=$(stray); [ -z "$STRAY" ]; }

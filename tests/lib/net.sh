@@ -18,12 +18,18 @@ done
 ip address add $HOST/24 dev near
 ip address add $HOST6/64 dev near nodad
 
-# start_shared WHAT: the daemon, where it can share its stack with contexts; else WHAT is skipped
-start_shared() {
+# start_mode MODE WHAT: the daemon, where contexts can have addresses by that mode; else WHAT is skipped
+start_mode() {
+	if [ "$1" = private ]; then # what a host that routes has
+		echo 1 | tee /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding \
+			/proc/sys/net/ipv6/conf/near/proxy_ndp >/dev/null
+	fi
 	start_daemon
-	has_shared || {
-		skip "$1" "$(ctl doctor | grep -E '^network +shared')"
+	has_mode "$1" || {
+		skip "$2" "$(ctl doctor | grep -E "^network +$1")"
 		finish
 	}
 }
-has_shared() { ctl doctor | grep -Eq '^network +shared +yes'; }
+start_shared() { start_mode shared "$1"; }
+has_mode() { ctl doctor | grep -Eq "^network +$1 +yes"; }
+has_shared() { has_mode shared; }

@@ -73,6 +73,18 @@ ini shared <<-END
 	mode = shared
 	address = ${SHARED// /@near }@near
 END
+# an interface of its own, on a bridge, with a port of the host's
+echo 1 | tee /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding >/dev/null # the test's
+ini private <<-END
+	[context]
+	command = sleep 1000
+	stop = TERM 5s KILL
+	[network]
+	mode = private
+	bridge = ward0
+	address = 10.8.0.2/24 fd08::2/64
+	forward = tcp:8080:80
+END
 # an init of its own
 printf '#!/bin/sh\ntrap "exit 7" TERM\nwhile :; do sleep 0.02; done\n' >"$WARD_DIR/init"
 chmod 755 "$WARD_DIR" "$WARD_DIR/init"
@@ -173,7 +185,7 @@ ini long <<-END
 	stop = TERM 5s KILL
 END
 declare -A ENDS=([system]='[status 7]' [plain]='[status 7]' [mule]='[signal KILL]')
-for name in victim tree shared fresh before after listener probed service auto one two long; do ENDS[$name]='[signal TERM]'; done
+for name in victim tree shared private fresh before after listener probed service auto one two long; do ENDS[$name]='[signal TERM]'; done
 KEPT='victim fresh'
 . "$ROOT/tests/lib/faults.sh"
 
@@ -353,6 +365,10 @@ if ctl doctor | grep -Eq '^network +shared +yes'; then
 	trace start shared 'network-join address-added'
 	trace stop shared 'ending-slot-removed'
 fi
+if ctl doctor | grep -Eq '^network +private +yes'; then
+	trace start private 'network-join network-bridge network-rules network-port network-inside'
+	trace stop private 'ending-slot-removed'
+fi
 trace start fresh
 trace stop fresh
 trace delete fresh
@@ -447,7 +463,7 @@ is "every fault point was reached" "$missed" ""
 # --- the same points failing ---
 # The client is told, and where; the context is as it was.
 refused() { # VERB POINT CONTEXT
-	local where=$2
+	local where=${2%=*}
 	case $2 in file-written | image-made | hook-entered) where='Input/output error' ;; esac
 	look
 	case $1:$2 in

@@ -356,6 +356,7 @@ void netctl_leaving(struct netctl_host *h, unsigned slot)
 
 	if (x)
 		x->leaving = true;
+	shape_leaving(h->shape, slot);
 }
 
 static void narrow(struct netctl_host *h)
@@ -378,6 +379,8 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 		holder_drop(h, x);
 		if (filter_get(&h->filter, id, &r) == 0)
 			forget(h, id, &r);
+		shape_gone(h->shape, slot);
+		shared_mark(h);
 	}
 	if (h && h->wide)
 		narrow(h); /* also of one that never joined */
@@ -406,7 +409,10 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 		r = fault_point("address-added", e);
 	if (r == 0)
 		r = want_loopback6(h, x, &rules, e);
+	if (r == 0)
+		r = shape_join(h->shape, c->slot, p, &rules.priority, e);
 	if (r == 0) {
+		shared_mark(h);
 		r = filter_count(&h->filter, c->cgroup_id);
 		if (r == 0)
 			r = filter_set(&h->filter, c->cgroup_id, &rules);
@@ -476,6 +482,11 @@ int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret, struct
 		return err_set(e, -ENOMEM, "network: out of memory");
 	h->cgroup = cgroup;
 	h->level = level;
+	r = shape_new(&h->shape);
+	if (r < 0) {
+		free(h);
+		return err_set(e, r, "network: out of memory");
+	}
 	if (cgroup >= 0 && filter_is_attached(cgroup)) {
 		r = filter_load(&h->filter, cgroup, level, e);
 		h->loaded = r == 0;
@@ -497,6 +508,7 @@ void netctl_host_free(struct netctl_host *h)
 	free(h->holders);
 	if (h->loaded)
 		filter_done(&h->filter);
+	shape_free(h->shape);
 	free(h);
 }
 
@@ -504,7 +516,9 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 		 struct err *e)
 {
 	struct filter_rules rules;
+	uint32_t priority;
 	struct holder *x;
+	int r;
 
 	if (p->mode != SPEC_NETWORK_SHARED)
 		return 0;
@@ -517,6 +531,12 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 	h->wide = h->wide || rules.count > 1;
 	if (filter_count(&h->filter, c->cgroup_id) < 0)
 		log_debug("%s: what it sends is not counted", c->name);
+	priority = rules.priority;
+	r = shape_join(h->shape, c->slot, p, &rules.priority, e);
+	if (r == 0 && rules.priority != priority)
+		r = filter_set(&h->filter, c->cgroup_id, &rules);
+	if (r < 0)
+		return r;
 	return wildcard_add(&h->filter, c->cgroup_id, &rules);
 }
 

@@ -3,6 +3,7 @@
 
 #include "netctl/filter.h"
 #include "netctl/netctl.h"
+#include "netctl/shape.h"
 
 /* Kept small: there may be thousands. */
 struct holder {
@@ -21,6 +22,7 @@ struct netctl_host {
 	bool loaded, attached;
 	bool wide; /* there has been a context with several addresses */
 	struct filter filter;
+	struct shape *shape;
 	struct holder **holders;
 	size_t count, room;
 };
@@ -28,5 +30,7 @@ struct netctl_host {
 /** @return who has this slot, or NULL. */
 struct holder *shared_holder(const struct netctl_host *h, unsigned slot);
 struct inet_ip shared_ip(const struct filter_ip *f);
+/** Packets say whose they are, as long as a link wants to know. */
+void shared_mark(struct netctl_host *h);
 /** Loads and attaches the filter, as far as that was not done. @wide for several addresses. */
 [[nodiscard]] int shared_ready(struct netctl_host *h, bool wide, struct err *e);

@@ -421,13 +421,53 @@ static void check_network(struct checker *c)
 	check_connect(c);
 }
 
+static void check_way(struct checker *c, const char *way, uint64_t reserve, uint64_t limit,
+		      uint64_t burst)
+{
+	char most[UNITS_TEXT_MAX], said[UNITS_TEXT_MAX];
+
+	if (reserve > limit)
+		complain(c, "network", "reserve", 0,
+			 "%s %s is more than network.limit; allowed: at most %s", way,
+			 units_print_bandwidth(reserve, said), units_print_bandwidth(limit, most));
+	if (burst && limit == UNITS_NONE)
+		complain(c, "network", "burst", 0, "there is no network.limit %s to burst above",
+			 way);
+	else if (burst / 10 > limit)
+		complain(c, "network", "burst", 0,
+			 "%s %s is more than network.limit grants in ten seconds; allowed: at most "
+			 "%s",
+			 way, units_print_bytes(burst, said), units_print_bytes(limit * 10, most));
+}
+
+static void check_shaping(struct checker *c)
+{
+	const struct spec *s = c->s;
+	const struct {
+		const char *key;
+		const struct spec_ways *now, none;
+	} keys[] = {
+		{ "reserve", &s->network.reserve, { 0, 0 } },
+		{ "share", &s->network.share, { SPEC_NETWORK_SHARE, SPEC_NETWORK_SHARE } },
+		{ "limit", &s->network.limit, { UNITS_NONE, UNITS_NONE } },
+		{ "burst", &s->network.burst, { 0, 0 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && s->network.mode != SPEC_NETWORK_SHARED; i++)
+		if (memcmp(keys[i].now, &keys[i].none, sizeof(keys[i].none)) != 0)
+			complain(c, "network", keys[i].key, 0,
+				 "has no meaning without mode = shared");
+	check_way(c, "out", s->network.reserve.out, s->network.limit.out, s->network.burst.out);
+	check_way(c, "in", s->network.reserve.in, s->network.limit.in, s->network.burst.in);
+}
+
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)
 {
 	static void (*const rules[])(struct checker *) = {
 		check_command, check_environment, check_owners,	     check_grants, check_order,
 		check_root,    check_places,	  check_targets,     check_hidden, check_devices,
 		check_rlimits, check_cpu,	  check_cpu_reserve, check_memory, check_io,
-		check_network, check_hooks,
+		check_network, check_shaping,	  check_hooks,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };
 

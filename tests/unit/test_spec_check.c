@@ -245,6 +245,50 @@ static void test_network(void **state)
 #undef SHARED
 }
 
+static void test_shaping(void **state)
+{
+#define SHAPED COMMAND "[network]\nmode = shared\naddress = 10.0.0.5\n"
+	(void) state;
+	expect(SHAPED "reserve = 10Mbit\nshare = 1000\nlimit = out 10Mbit in 20Mbit\n"
+		      "burst = in 23M\n",
+	       NULL);
+	expect(SHAPED "limit = 0Mbit\n",
+	       "t.ini:6: network.limit: \"0Mbit\" is out of range; allowed: 8Kbit..1Tbit, max, or "
+	       "out RATE in RATE");
+	expect(SHAPED "limit = 10\n",
+	       "t.ini:6: network.limit: \"10\" is not a rate; allowed: 8Kbit..1Tbit, max, or out "
+	       "RATE in RATE");
+	expect(SHAPED "limit = up 1Mbit\n",
+	       "t.ini:6: network.limit: \"up\" is not out or in; allowed: 8Kbit..1Tbit, max, or "
+	       "out RATE in RATE");
+	expect(SHAPED "limit = in 1Mbit in 2Mbit\n",
+	       "t.ini:6: network.limit: \"in\" is given twice; allowed: 8Kbit..1Tbit, max, or out "
+	       "RATE in RATE");
+	expect(SHAPED "limit = in 1Mbit out\n",
+	       "t.ini:6: network.limit: \"out\" is not followed by a value; allowed: "
+	       "8Kbit..1Tbit, max, or out RATE in RATE");
+	expect(SHAPED "reserve = 7Kbit\n",
+	       "t.ini:6: network.reserve: \"7Kbit\" is out of range; allowed: 0Kbit, "
+	       "8Kbit..1Tbit, or out RATE in RATE, at most the limit");
+	expect(SHAPED "reserve = max\n",
+	       "t.ini:6: network.reserve: \"max\" is out of range; allowed: 0Kbit, 8Kbit..1Tbit, "
+	       "or out RATE in RATE, at most the limit");
+	expect(SHAPED "share = 0\n",
+	       "t.ini:6: network.share: \"0\" is out of range; allowed: 1..1000, or out NUMBER "
+	       "in NUMBER");
+	expect(SHAPED "reserve = 2Mbit\nlimit = in 1Mbit\n",
+	       "t.ini:6: network.reserve: in 2Mbit is more than network.limit; allowed: at most "
+	       "1Mbit");
+	expect(SHAPED "burst = 1M\nlimit = in 1Mbit\n",
+	       "t.ini:6: network.burst: there is no network.limit out to burst above");
+	expect(SHAPED "burst = 10M\nlimit = 1Mbit\n",
+	       "t.ini:6: network.burst: out 10M is more than network.limit grants in ten seconds; "
+	       "allowed: at most 1250000");
+	expect(COMMAND "[network]\nlimit = 1Mbit\n",
+	       "t.ini:4: network.limit: has no meaning without mode = shared");
+#undef SHAPED
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_without_lines_the_entry_is_named),
 		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_shaping),
 		cmocka_unit_test(test_network_values),
 	};
 

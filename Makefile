@@ -6,7 +6,8 @@ comma := ,
 # --- Which rooms link into which binary, and with which libraries: the whole truth. ---
 ROOMS         := base spec fs netctl sched context daemon daemon/http daemon/api daemon/main ctl
 wardd_ROOMS   := daemon/main daemon/api daemon/http daemon context fs netctl sched spec base
-wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap -lbpf -lnl-route-3 -lnl-3
+wardd_LIBS    := -lsystemd -lmicrohttpd -ljansson -linih -lseccomp -lcap -lbpf -lnl-route-3 -lnl-3 \
+	-lnftables
 wardctl_ROOMS := ctl spec base
 # wardctl is static, and is entered before libc starts: `wardctl run` is short (ctl/fast.c).
 wardctl_LIBS  := $(if $(SAN),,-static-pie -Wl$(comma)-e$(comma)fast_entry) \

@@ -81,6 +81,18 @@ static bool is_one_hosts(const struct inet_ip *ip)
 	return first >> 24 != 0xff && first >> 22 != 0x3fa;
 }
 
+bool inet_is_interface(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n >= INET_INTERFACE_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] > '~' || strchr("/:%\"", name[i]))
+			return false;
+	return true;
+}
+
 const char *inet_parse_address(const char *text, struct inet_address *ret)
 {
 	size_t len = strcspn(text, "@");
@@ -92,15 +104,13 @@ const char *inet_parse_address(const char *text, struct inet_address *ret)
 	if (!is_one_hosts(&a.ip))
 		return "is not an address that a host can have for its own";
 	if (interface) {
-		size_t n = strlen(interface);
-
-		if (n == 0 || n >= sizeof(a.interface) || strcspn(interface, "/: \t") != n)
+		if (!inet_is_interface(interface))
 			return "names no interface after the @";
 		if (!memchr(text, '/', len))
 			return "has no prefix length before the @";
 		if (a.prefix == 0)
 			return "has a prefix length of 0";
-		memcpy(a.interface, interface, n + 1);
+		memcpy(a.interface, interface, strlen(interface) + 1);
 	}
 	*ret = a;
 	return NULL;
@@ -185,4 +195,80 @@ const char *inet_parse_port(const char *text, struct inet_port *ret)
 	*ret = (struct inet_port){ .protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP,
 				   .port = (uint16_t) number };
 	return NULL;
+}
+
+/* --- PROTOCOL:PORT:PORT --- */
+
+const char *inet_parse_forward(const char *text, struct inet_forward *ret)
+{
+	const char *last = strrchr(text, ':');
+	struct inet_port from;
+	char head[16];
+	uint64_t to;
+
+	if (!last || (size_t) (last - text) >= sizeof(head))
+		return "is not tcp:PORT:PORT or udp:PORT:PORT";
+	memcpy(head, text, (size_t) (last - text));
+	head[last - text] = '\0';
+	if (inet_parse_port(head, &from) || units_parse_u64(last + 1, 1, UINT16_MAX, &to) < 0)
+		return "is not tcp:PORT:PORT or udp:PORT:PORT, with ports from 1 to 65535";
+	*ret = (struct inet_forward){ .protocol = from.protocol,
+				      .from = from.port,
+				      .to = (uint16_t) to };
+	return NULL;
+}
+
+/* --- MAC --- */
+
+static int hex(char c)
+{
+	const char *digits = "0123456789abcdef", *at = strchr(digits, c | 0x20);
+
+	return c && at && strchr("0123456789abcdefABCDEF", c) ? (int) (at - digits) : -1;
+}
+
+const char *inet_parse_mac(const char *text, uint8_t ret[static 6])
+{
+	static const uint8_t nobody[6];
+	uint8_t mac[6];
+
+	if (strlen(text) != 17)
+		return "is not six pairs of hex digits with colons between";
+	for (size_t i = 0; i < 6; i++) {
+		int high = hex(text[3 * i]), low = hex(text[3 * i + 1]);
+
+		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+			return "is not six pairs of hex digits with colons between";
+		mac[i] = (uint8_t) (high << 4 | low);
+	}
+	if (mac[0] & 1)
+		return "is a group's";
+	if (memcmp(mac, nobody, sizeof(mac)) == 0)
+		return "is nobody's";
+	memcpy(ret, mac, sizeof(mac));
+	return NULL;
+}
+
+/* --- networks --- */
+
+bool inet_same_network(const struct inet_address *a, const struct inet_ip *ip)
+{
+	struct inet_ip mask = mask_of(inet_is_v4(&a->ip), a->prefix);
+
+	if (inet_is_v4(&a->ip) != inet_is_v4(ip))
+		return false;
+	for (unsigned i = 0; i < 4; i++)
+		if ((a->ip.w[i] ^ ip->w[i]) & mask.w[i])
+			return false;
+	return true;
+}
+
+struct inet_ip inet_first_host(const struct inet_address *a)
+{
+	struct inet_ip mask = mask_of(inet_is_v4(&a->ip), a->prefix), ip;
+
+	for (unsigned i = 0; i < 4; i++)
+		ip.w[i] = a->ip.w[i] & mask.w[i];
+	ip.w[3] |= htonl(1);
+	return ip;
 }

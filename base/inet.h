@@ -32,6 +32,12 @@ struct inet_port {
 	uint16_t port;
 };
 
+/** "tcp:8080:80": a port of the host and whose it becomes */
+struct inet_forward {
+	uint8_t protocol; /* IPPROTO_* */
+	uint16_t from, to;
+};
+
 bool inet_is_v4(const struct inet_ip *ip);
 bool inet_equal(const struct inet_ip *a, const struct inet_ip *b);
 /** A single address of either family. @return 0 or -EINVAL. */
@@ -41,6 +47,15 @@ bool inet_equal(const struct inet_ip *a, const struct inet_ip *b);
 const char *inet_parse_address(const char *text, struct inet_address *ret);
 const char *inet_parse_peer(const char *text, struct inet_peer *ret);
 const char *inet_parse_port(const char *text, struct inet_port *ret);
+const char *inet_parse_forward(const char *text, struct inet_forward *ret);
+/** "02:00:0a:00:00:05": of one host, as multicast is none. */
+const char *inet_parse_mac(const char *text, uint8_t ret[static 6]);
+/** What is allowed as the name of an interface. */
+bool inet_is_interface(const char *name);
+/** Whether `ip` is in the network that `a` is in, too. */
+bool inet_same_network(const struct inet_address *a, const struct inet_ip *ip);
+/** The first address of its network that a host can have: 10.0.0.1 of 10.0.0.5/24. */
+struct inet_ip inet_first_host(const struct inet_address *a);
 /** The length of its prefix, of its own family. */
 unsigned inet_prefix(const struct inet_peer *p);
 /** As people write it. @return buf */

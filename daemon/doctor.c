@@ -269,8 +269,8 @@ static bool look_shared(struct look *l)
 	struct buf present = { 0 }, missing = { 0 };
 	bool all = netctl_hooks(&present, &missing);
 
-	say(l, "%s%s%s", present.len ? present.data : "no hook",
-	    missing.len ? "; missing: " : "", missing.len ? missing.data : "");
+	say(l, "%s%s%s", present.len ? present.data : "no hook", missing.len ? "; missing: " : "",
+	    missing.len ? missing.data : "");
 	buf_done(&present);
 	buf_done(&missing);
 	return all;
@@ -279,6 +279,13 @@ static bool look_shared(struct look *l)
 static bool look_htb(struct look *l)
 {
 	return l->child.htb;
+}
+
+static bool look_private(struct look *l)
+{
+	if (!l->child.private)
+		say(l, "%s", l->child.private_why.text);
+	return l->child.private;
 }
 
 static bool look_nftables(struct look *l)
@@ -405,11 +412,11 @@ static const struct row rows[] = {
 	{ "cgroup", "sched-ext", LOOK(look_sched_ext), "CPU budgets by weights and quotas only" },
 
 	{ "network", "net-ns", LOOK(look_net_ns), "only `network = host`" },
-	{ "network", "shared", LOOK(look_shared),
-	  "no `network = shared`; `private` has loopback only" },
+	{ "network", "shared", LOOK(look_shared), "no `network = shared`" },
+	{ "network", "private", LOOK(look_private),
+	  "no addresses with `network = private`, which has loopback only" },
 	{ "network", "htb", LOOK(look_htb), "no shaping" },
-	{ "network", "nftables", LOOK(look_nftables),
-	  "no address translation for private networks" },
+	{ "network", "nftables", LOOK(look_nftables), "no addresses with `network = private`" },
 
 	{ "vm", "kvm", LOOK(look_kvm), "no VM walls: untrusted contexts are refused" },
 

@@ -28,6 +28,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "netctl/netctl.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 #define BTF_MAX (64u << 20)
@@ -286,6 +287,7 @@ static void child_try(struct try_child *t)
 	/* Never on the host's own network. */
 	t->htb = t->net && try_htb();
 	t->nftables = t->net && try_nftables();
+	t->private = t->net && netctl_private_try(&t->private_why) == 0;
 }
 
 int try_in_child(struct try_child *ret)

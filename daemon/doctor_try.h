@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 /** Loads a trivial cgroup program. @return 0 or -errno. */
 int try_bpf_cgroup(void);
 /** Loads a trivial LSM program (its hook's id is in the kernel's BTF). @return 0 or -errno. */
@@ -20,7 +22,8 @@ bool try_seccomp_notify(void);
 /** What a child found that unshared everything. */
 struct try_child {
 	bool pid, mnt, ipc, uts, cgroup, net; /* namespaces */
-	bool htb, nftables; /* in the new network namespace */
+	bool htb, nftables, private; /* in the new network namespace */
+	struct err private_why; /* it cannot be */
 };
 /** @return 0 or -errno, then nothing is known. */
 int try_in_child(struct try_child *ret);

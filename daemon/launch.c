@@ -132,7 +132,7 @@ static int compose(struct launch *l, struct err *e)
 				.userns_fd = s->userns_fd,
 				.ids_first = s->ids_first,
 				.ids_count = s->ids_count };
-	struct netctl_context who = { .name = c->name, .slot = c->slot };
+	struct netctl_context who = { .name = c->name, .slot = c->slot, .pid = l->seat->seat->pid };
 	int r = steps_init(&l->steps, &l->seat->seat->arena);
 
 	if (r < 0) {
@@ -141,8 +141,12 @@ static int compose(struct launch *l, struct err *e)
 	r = sched_steps(&l->plans.sched, m->sched, c->slot, &l->steps, e);
 	if (r >= 0 && l->plans.network.mode == SPEC_NETWORK_SHARED) {
 		r = sched_slot_id(m->sched, c->slot, &who.cgroup_id);
-		r = r < 0 ? err_set_errno(e, r, "%s: finding its cgroup", c->name)
-			  : netctl_steps(&l->plans.network, m->net, &who, &l->steps, e);
+		if (r < 0) {
+			(void) err_set_errno(e, r, "%s: finding its cgroup", c->name);
+		}
+	}
+	if (r >= 0) {
+		r = netctl_steps(&l->plans.network, m->net, &who, &l->steps, e);
 	}
 	if (r >= 0) {
 		r = fs_steps(l->plans.fs, m->fs, &at, &l->steps, e);

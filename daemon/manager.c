@@ -89,12 +89,12 @@ static int open_events(struct manager *m, const struct manager_config *config, s
 	return limits_init(m, e);
 }
 
-static int open_network(struct manager *m, struct err *e)
+static int open_network(struct manager *m, const char *instance, struct err *e)
 {
 	unsigned level = 0;
 	int cgroup = sched_host_cgroup2(m->sched, &level);
 
-	return netctl_host_new(cgroup, level, &m->net, e);
+	return netctl_host_new(instance, cgroup, level, &m->net, e);
 }
 
 /* Interfaces came or went. */
@@ -131,7 +131,7 @@ static int open_rooms(struct manager *m, const struct manager_config *config, st
 	if (r < 0) {
 		return r;
 	}
-	r = open_network(m, e);
+	r = open_network(m, config->instance, e);
 	if (r >= 0) {
 		r = netctl_links(m->net, config->instance, &m->host_file, e);
 	}

@@ -124,6 +124,14 @@ static int enter_slot(void *arg)
 	return sched_attach_self(arg);
 }
 
+static int prepare(void *prepared, bool own_network)
+{
+	if (own_network) {
+		netctl_echo_sockets();
+	}
+	return fs_seat_prepare(prepared, own_network);
+}
+
 static int make_seat(struct manager *m, struct parked *p, const struct seat_kind *kind,
 		     struct err *e)
 {
@@ -131,7 +139,7 @@ static int make_seat(struct manager *m, struct parked *p, const struct seat_kind
 	struct seat_enter enter = { .enter = enter_slot,
 				    .arg = &attach,
 				    .loopback = netctl_loopback_up,
-				    .prepare = fs_seat_prepare,
+				    .prepare = prepare,
 				    .prepared_bytes = sizeof(struct fs_seat) };
 	int r = sched_slot_open(m->sched, p->slot, &attach, e);
 

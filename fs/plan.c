@@ -187,12 +187,13 @@ static bool own_network(const struct spec *s)
 static int add_resolver(struct fs_plan *p, const struct spec *s)
 {
 	const struct strv *dns = &s->network.dns;
+	bool alone = own_network(s) && s->network.addresses.count == 0;
 	struct buf text = { 0 };
 	int r;
 
-	if (!own_network(s) && dns->count == 0)
+	if (!alone && dns->count == 0)
 		return add_flags(p, FS_OP_FILE, "/etc/resolv.conf", 0);
-	for (size_t i = 0; !own_network(s) && i < dns->count; i++)
+	for (size_t i = 0; !alone && i < dns->count; i++)
 		buf_printf(&text, "nameserver %s\n", dns->items[i]);
 	r = text.error;
 	if (r == 0)

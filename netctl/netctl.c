@@ -1,7 +1,7 @@
-/* The network identity of a context as a plan: a namespace with nothing but loopback, the host's
- * own network, or the host's network with addresses of its own. Nothing is looked up here: whether
- * the host has an address is known when the context starts. */
-#include "netctl/netctl.h"
+/* The network identity of a context as a plan: a namespace with nothing but loopback or with an
+ * interface (private_plan.c), the host's own network, or the host's network with addresses of its
+ * own. Nothing is looked up here: whether the host has an address is known when the context
+ * starts. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "netctl/filter.h"
+#include "netctl/firewall.h"
+#include "netctl/host.h"
 #include "netctl/shape.h"
 
 void netctl_probe(struct facts *facts)
@@ -23,6 +26,7 @@ void netctl_probe(struct facts *facts)
 	/* Whoever may mount may make one where the kernel has them. */
 	facts->net_ns = access("/proc/self/ns/net", F_OK) == 0;
 	facts->net_shared = netctl_hooks(NULL, NULL);
+	facts->net_tables = firewall_is_there();
 }
 
 bool netctl_hooks(struct buf *present, struct buf *missing)
@@ -154,16 +158,14 @@ void netctl_shape_of(const struct spec *s, struct netctl_shape ret[static 2])
 			   s->network.share.in);
 }
 
-static int plan_shared(const struct spec *s, const struct facts *f, struct netctl_plan *p,
-		       struct err *e)
+/* What both kinds of addresses have in common. */
+static int plan_common(const struct spec *s, struct netctl_plan *p, struct err *e)
 {
-	int r = check_host(s, f, e);
+	int r = plan_addresses(s, p, e);
 
 	p->multicast = strv_contains(&s->network.allow, "multicast");
 	p->ping = strv_contains(&s->network.allow, "ping");
 	netctl_shape_of(s, p->shape);
-	if (r == 0)
-		r = plan_addresses(s, p, e);
 	if (r == 0)
 		r = plan_listen(s, p, e);
 	return r < 0 ? r : plan_peers(s, p, e);
@@ -174,6 +176,7 @@ int netctl_plan(const struct spec *spec, const struct facts *facts, struct netct
 {
 	enum spec_network mode = spec->network.mode;
 	bool own = mode == SPEC_NETWORK_NONE || mode == SPEC_NETWORK_PRIVATE;
+	int r;
 
 	if (own && !facts->net_ns) {
 		return err_set(
@@ -181,7 +184,13 @@ int netctl_plan(const struct spec *spec, const struct facts *facts, struct netct
 			"network.mode: this host has no network namespaces; only \"host\" works");
 	}
 	*ret = (struct netctl_plan){ .mode = mode, .own_namespace = own };
-	return mode == SPEC_NETWORK_SHARED ? plan_shared(spec, facts, ret, e) : 0;
+	if (mode == SPEC_NETWORK_SHARED)
+		r = check_host(spec, facts, e);
+	else if (mode == SPEC_NETWORK_PRIVATE && spec->network.addresses.count)
+		r = private_plan(spec, facts, ret, e);
+	else
+		return 0;
+	return r < 0 ? r : plan_common(spec, ret, e);
 }
 
 /* --- its text --- */
@@ -232,11 +241,8 @@ static void print_shape(const char *way, const struct netctl_shape *s, struct bu
 	buf_puts(out, "\n");
 }
 
-static void print_shared(const struct netctl_plan *p, struct buf *out)
+static void print_common(const struct netctl_plan *p, struct buf *out)
 {
-	buf_puts(out, "network shared: the host's stack, confined by BPF on its cgroup\n");
-	print_addresses(p, out);
-	buf_puts(out, "loopback of its own\n");
 	for (size_t i = 0; i < p->listen_count; i++)
 		buf_printf(out, "listen %s %u\n",
 			   p->listen[i].protocol == IPPROTO_TCP ? "tcp" : "udp", p->listen[i].port);
@@ -259,7 +265,15 @@ void netctl_print(const struct netctl_plan *p, struct buf *out)
 	};
 
 	if (p->mode == SPEC_NETWORK_SHARED) {
-		print_shared(p, out);
+		buf_puts(out, "network shared: the host's stack, confined by BPF on its cgroup\n");
+		print_addresses(p, out);
+		buf_puts(out, "loopback of its own\n");
+		print_common(p, out);
+		return;
+	}
+	if (p->linked) {
+		private_print(p, out);
+		print_common(p, out);
 		return;
 	}
 	buf_printf(out, "network %s: %s\n", modes[p->mode],
@@ -277,4 +291,12 @@ int netctl_loopback_up(void)
 	}
 	memcpy(request.ifr_name, "lo", sizeof("lo"));
 	return sys(ioctl(fd, SIOCSIFFLAGS, &request));
+}
+
+void netctl_echo_sockets(void)
+{
+	static const char file[] = "/proc/sys/net/ipv4/ping_group_range";
+
+	if (file_write_at(AT_FDCWD, file, "0 65534") < 0) /* where there are so many groups */
+		(void) file_write_at(AT_FDCWD, file, "0 0");
 }

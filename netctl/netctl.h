@@ -1,5 +1,6 @@
-/* The door of netctl/: the network identity of a context: none, private, host, or shared: the
- * host's own stack, of which it can use its own addresses and nothing else. */
+/* The door of netctl/: the network identity of a context: none; private: a stack of its own, with
+ * an interface where it has an address; host; or shared: the host's own stack, of which it can use
+ * its own addresses and nothing else. */
 #pragma once
 
 #include <stdint.h>
@@ -16,6 +17,17 @@
 #define NETCTL_ADDRESSES_MAX 16
 #define NETCTL_LISTEN_MAX 32
 #define NETCTL_PEERS_MAX 32
+#define NETCTL_FORWARDS_MAX 32
+/** What only SPEC_NETWORK_PRIVATE has. */
+struct netctl_private {
+	char bridge[INET_INTERFACE_MAX]; /* "": routed */
+	uint8_t mac[6];
+	struct inet_ip
+		gateways[2]; /* as declared, IPv4 and IPv6; all zeros: as the bridge has it */
+	struct inet_forward forwards[NETCTL_FORWARDS_MAX];
+	size_t forward_count;
+	bool no_gateway, masquerade, contexts;
+};
 /** What a context gets of a link, one way. */
 struct netctl_shape {
 	uint64_t reserve, limit, burst; /* bytes a second; limit: UNITS_NONE; bytes */
@@ -24,7 +36,9 @@ struct netctl_shape {
 struct netctl_plan {
 	enum spec_network mode;
 	bool own_namespace; /* a network namespace of its own, with loopback up */
-	/* with SPEC_NETWORK_SHARED */
+	bool linked; /* SPEC_NETWORK_PRIVATE with addresses: it has an interface */
+	struct netctl_private private;
+	/* with SPEC_NETWORK_SHARED, or linked */
 	struct inet_address addresses[NETCTL_ADDRESSES_MAX];
 	struct inet_port listen[NETCTL_LISTEN_MAX];
 	struct inet_peer peers[NETCTL_PEERS_MAX];
@@ -39,18 +53,23 @@ void netctl_probe(struct facts *facts);
 void netctl_print(const struct netctl_plan *p, struct buf *out);
 /** Brings "lo" up in the calling process's network namespace. @return 0 or -errno. */
 [[nodiscard]] int netctl_loopback_up(void);
+/** Lets all groups of the namespace have ICMP echo sockets; what may leave by them is for the rules
+ * of its interface to say. Called by the root of the namespace, while /proc is in sight. */
+void netctl_echo_sockets(void);
 
-/* --- contexts on the shared stack --- */
+/* --- contexts with addresses --- */
 
-struct netctl_host; /* the filter in the kernel, and who has which address */
+struct netctl_host; /* what the kernel was given for contexts, and who has which address */
 
 /**
- * @cgroup the cgroup2 directory above all contexts, borrowed; -1: there is none, and no context is
- * on the shared stack. @level of the contexts' own cgroups, from the root of the hierarchy.
+ * @instance the daemon's, of which no two on a host are the same: whose interfaces and tables
+ * these are. @cgroup the cgroup2 directory above all contexts, borrowed; -1: there is none, and no
+ * context is on the shared stack. @level of the contexts' own cgroups, from the root of the
+ * hierarchy.
  * Takes over the filter of a daemon that died; else nothing is loaded before it is needed.
  */
-[[nodiscard]] int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret,
-				  struct err *e);
+[[nodiscard]] int netctl_host_new(const char *instance, int cgroup, unsigned level,
+				  struct netctl_host **ret, struct err *e);
 /** Loads the filter ahead of the first context that needs it, which would wait some 50 ms. */
 void netctl_warm(struct netctl_host *h);
 /** The filter stays as long as there are contexts: it goes with their cgroup. */
@@ -60,9 +79,10 @@ void netctl_host_free(struct netctl_host *h);
 struct netctl_context {
 	const char *name;
 	unsigned slot;
-	uint64_t cgroup_id;
+	uint64_t cgroup_id; /* with SPEC_NETWORK_SHARED */
+	pid_t pid; /* of its process 1, when it is linked */
 };
-/** Appends the PARENT step that gives a context its addresses; nothing for other modes. */
+/** Appends the steps that give a context its addresses; nothing for other modes. */
 [[nodiscard]] int netctl_steps(const struct netctl_plan *p, struct netctl_host *h,
 			       const struct netctl_context *c, struct step_list *steps,
 			       struct err *e);
@@ -80,8 +100,8 @@ struct netctl_context {
 void netctl_leaving(struct netctl_host *h, unsigned slot);
 /** The slot is gone with all its processes: its rules and what was added for it go as well. */
 void netctl_gone(struct netctl_host *h, unsigned slot);
-/** Where a slot's own 127.0.0.1 is in truth, and its first address. @return false for slots that
- * are not on the shared stack. */
+/** Where a slot's own 127.0.0.1 is in truth (in the namespace it is in), and its first addresses.
+ * @return false for slots that have none. */
 struct netctl_where {
 	struct inet_ip loopback4, loopback6; /* the latter is all zeros where there is none */
 	struct inet_ip first4, first6; /* likewise */
@@ -89,6 +109,10 @@ struct netctl_where {
 bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret);
 /** Which hooks of the shared stack this kernel has: "bind4 bind6 ...". @return whether all. */
 bool netctl_hooks(struct buf *present, struct buf *missing);
+
+/** In a network namespace to throw away: makes what private contexts need. @return 0 or -errno, and
+ * what cannot be made. */
+[[nodiscard]] int netctl_private_try(struct err *e);
 
 /* --- shaping: reserve, share, limit, burst --- */
 

@@ -84,9 +84,10 @@ static void drop(struct shape *s, struct shape_holder *x)
 	free(x);
 }
 
-static struct shape_holder *add(struct shape *s, unsigned slot, const struct netctl_plan *p)
+static struct shape_holder *add(struct shape *s, unsigned slot, size_t addresses,
+				const struct netctl_shape want[static SHAPE_WAYS])
 {
-	struct shape_holder *x = calloc(1, sizeof(*x) + p->address_count * sizeof(x->at[0]));
+	struct shape_holder *x = calloc(1, sizeof(*x) + addresses * sizeof(x->at[0]));
 
 	if (x && s->count == s->room) {
 		size_t room = s->room ? 2 * s->room : 16;
@@ -102,12 +103,15 @@ static struct shape_holder *add(struct shape *s, unsigned slot, const struct net
 	if (!x)
 		return NULL;
 	x->slot = slot;
-	memcpy(x->want, p->shape, sizeof(x->want));
-	x->count = p->address_count;
-	for (size_t i = 0; i < x->count; i++)
-		x->at[i].ip = p->addresses[i].ip;
+	memcpy(x->want, want, sizeof(x->want));
+	x->count = addresses;
 	s->holders[s->count++] = x;
 	return x;
+}
+
+bool shape_is_alone(const struct shape_holder *x)
+{
+	return x->device[0];
 }
 
 static bool wishes(const struct shape_holder *x)
@@ -140,6 +144,8 @@ static bool has_address(const struct sockaddr *a, const struct inet_ip *ip)
 
 static void find_places(const struct ifaddrs *all, struct shape_holder *x)
 {
+	if (shape_is_alone(x))
+		x->ifindex = (int) if_nametoindex(x->device);
 	for (size_t i = 0; i < x->count; i++) {
 		x->at[i].ifindex = 0;
 		for (const struct ifaddrs *a = all; a && !x->at[i].ifindex; a = a->ifa_next)
@@ -151,12 +157,16 @@ static void find_places(const struct ifaddrs *all, struct shape_holder *x)
 /* @x NULL: all of them. */
 static int look(struct shape *s, struct shape_holder *x)
 {
-	struct ifaddrs *all;
+	struct ifaddrs *all = NULL;
 
+	if (x && shape_is_alone(x)) {
+		find_places(NULL, x);
+		return 0;
+	}
 	if (getifaddrs(&all) < 0)
 		return -errno;
 	for (size_t i = 0; i < s->count; i++)
-		if ((!x || s->holders[i] == x) && !s->holders[i]->alone)
+		if (!x || s->holders[i] == x)
 			find_places(all, s->holders[i]);
 	freeifaddrs(all);
 	return 0;
@@ -175,7 +185,7 @@ static size_t add_device(int ifindex, int *list, size_t n)
 size_t shape_devices(const struct shape *s, const struct shape_holder *x,
 		     int ret[static SHAPE_DEVICES_MAX])
 {
-	size_t n = 0;
+	size_t n = add_device(x->ifindex, ret, 0);
 
 	for (size_t i = 0; i < x->count && i < NETCTL_ADDRESSES_MAX; i++) {
 		if (x->at[i].ifindex != LO_INDEX) {
@@ -251,7 +261,7 @@ static int admit(struct shape *s, const struct shape_holder *x, const struct net
 		 struct err *e)
 {
 	int devices[SHAPE_DEVICES_MAX], r = 0;
-	size_t n = x->alone ? 0 : shape_devices(s, x, devices);
+	size_t n = shape_is_alone(x) ? 0 : shape_devices(s, x, devices);
 
 	for (size_t i = 0; i < n; i++)
 		for (enum shape_way way = 0; r == 0 && way < SHAPE_WAYS; way++)
@@ -328,33 +338,49 @@ static void leave(struct shape *s, struct shape_holder *x)
 		shape_listen(s, false);
 }
 
+/* Everything of a holder is known: it is to have what it wants, or not to be there. */
+static int enter(struct shape *s, struct shape_holder *x, struct err *e)
+{
+	int r = s->settled ? prepare(s, x, e) : 0;
+
+	if (r == 0 && s->settled)
+		r = admit(s, x, NULL, e);
+	for (size_t i = 0; r == 0 && i < x->count; i++) {
+		r = shape_in_set(&s->in, &x->at[i].ip, x->priority);
+		if (r < 0)
+			(void) err_set_errno(e, r, "network: noting an address");
+	}
+	if (r == 0 && s->settled)
+		r = sync_of(s, x, e);
+	if (r < 0)
+		leave(s, x);
+	return r;
+}
+
 int shape_join(struct shape *s, unsigned slot, const struct netctl_plan *p, uint32_t *priority,
 	       struct err *e)
 {
-	struct shape_holder *x = add(s, slot, p);
-	int r = x ? 0 : err_set(e, -ENOMEM, "network: out of memory");
+	struct shape_holder *x = add(s, slot, p->address_count, p->shape);
 
-	if (r < 0)
-		return r;
+	if (!x)
+		return err_set(e, -ENOMEM, "network: out of memory");
+	for (size_t i = 0; i < x->count; i++)
+		x->at[i].ip = p->addresses[i].ip;
 	x->priority = is_usable(s, *priority) ? *priority : new_priority(s);
 	mark_number(s, x->priority, true);
-	if (s->settled) {
-		r = prepare(s, x, e);
-		if (r == 0)
-			r = admit(s, x, NULL, e);
-		for (size_t i = 0; r == 0 && i < x->count; i++)
-			r = shape_in_set(&s->in, &x->at[i].ip, x->priority);
-		if (r == 0)
-			r = sync_of(s, x, e);
-	}
-	if (r < 0) {
-		if (!e->code)
-			(void) err_set_errno(e, r, "network: shaping");
-		leave(s, x);
-		return r;
-	}
 	*priority = x->priority;
-	return 0;
+	return enter(s, x, e);
+}
+
+int shape_join_alone(struct shape *s, unsigned slot, const char *device,
+		     const struct netctl_shape want[static SHAPE_WAYS], struct err *e)
+{
+	struct shape_holder *x = add(s, slot, 0, want);
+
+	if (!x)
+		return err_set(e, -ENOMEM, "network: out of memory");
+	memcpy(x->device, device, strnlen(device, sizeof(x->device) - 1));
+	return enter(s, x, e);
 }
 
 void shape_leaving(struct shape *s, unsigned slot)
@@ -380,7 +406,7 @@ int shape_change(struct shape *s, unsigned slot, const struct netctl_shape want[
 	struct netctl_shape had[SHAPE_WAYS];
 	int r;
 
-	if (!x)
+	if (!x || memcmp(x->want, want, sizeof(x->want)) == 0)
 		return 0;
 	memcpy(had, x->want, sizeof(had));
 	memcpy(x->want, want, sizeof(x->want));
@@ -402,6 +428,22 @@ bool shape_marks(const struct shape *s)
 		if (s->ports[i]->tree[SHAPE_OUT].device)
 			return true;
 	return false;
+}
+
+void shape_lost(struct shape *s, int ifindex)
+{
+	struct shape_port *p = shape_port(s, ifindex);
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct shape_holder *x = s->holders[i];
+
+		x->ifindex = x->ifindex == ifindex ? 0 : x->ifindex;
+		for (size_t a = 0; a < x->count; a++)
+			if (x->at[a].ifindex == ifindex)
+				x->at[a].ifindex = 0;
+	}
+	if (p)
+		shape_port_forget(s, p);
 }
 
 static void forget_gone(struct shape *s)

@@ -1,15 +1,16 @@
 /* Shaping: what contexts get of links. Private to netctl/.
  *
- * One HTB tree an interface and way, of a handle that tells whose it is: a class for the link, below
- * it one for each context and one for the host. What leaves finds its class in the packet's
- * priority, where the filter writes it; what comes is led to an ifb device with the same tree by one
- * program, which knows addresses. There is nothing as long as no context on an interface wishes for
- * anything, and the kernel needs no daemon to keep what there is.
+ * One HTB tree an interface and way, of a handle that tells whose it is: a class for the link,
+ * below it one for each context and one for the host. What leaves finds its class in the packet's
+ * priority, where the filter writes it; what comes is led to an ifb device with the same tree by
+ * one program, which knows addresses. There is nothing as long as no context on an interface wishes
+ * for anything, and the kernel needs no daemon to keep what there is.
  *
  *   shape_class.c  arithmetic: rates, shares and bursts as classes, pure
  *   tc.c           qdiscs, classes and devices as messages to the kernel
  *   shape_tree.c   one tree: put there, changed, taken over, removed
  *   shape_in.c     how what comes gets to its tree
+ *   shape_port.c   one interface: whoever is on it, both ways
  *   shape.c        who is on which interface, and what is wanted there
  *   shape_look.c   what the kernel has, and links that come and go */
 #pragma once
@@ -119,8 +120,8 @@ struct shape_host {
 	uint16_t major;
 };
 /** Makes what is at the device's root be `want` (sorted by minor), taking over what an earlier
- * daemon left. @replace also what somebody else put there. On failure the next time begins with what
- * the kernel has. */
+ * daemon left. @replace also what somebody else put there. On failure the next time begins with
+ * what the kernel has. */
 [[nodiscard]] int shape_tree_put(struct shape_tree *t, const struct shape_host *h, int device,
 				 bool replace, const struct shape_class *want, size_t count,
 				 struct err *e);
@@ -139,7 +140,8 @@ struct shape_in {
 /** Loads it, with nothing in its maps. @return 1 when it is new, 0 when it was there; -errno. */
 [[nodiscard]] int shape_in_load(struct shape_in *in, struct err *e);
 void shape_in_done(struct shape_in *in);
-/** Leads what comes to `ifindex` to `ifb`; loaded before. @replace also where somebody else looks at it. */
+/** Leads what comes to `ifindex` to `ifb`; loaded before. @replace also where somebody else
+ * looks at it. */
 [[nodiscard]] int shape_in_attach(struct shape_in *in, struct nl_sock *tc, int ifindex, int ifb,
 				  bool replace, struct err *e);
 void shape_in_detach(struct shape_in *in, struct nl_sock *tc, int ifindex);
@@ -164,7 +166,8 @@ struct shape_holder {
 	unsigned slot;
 	uint32_t priority; /* of its packets: the class, with the handle's upper half */
 	bool leaving;
-	bool alone; /* the interface is its own, the host's end of it */
+	char device[IF_NAMESIZE]; /* "": else its own interface, the host's end of it ... */
+	int ifindex; /* ... and that; 0: gone */
 	struct netctl_shape want[SHAPE_WAYS];
 	size_t count;
 	struct shape_place {
@@ -195,9 +198,15 @@ void shape_free(struct shape *s);
 [[nodiscard]] int shape_set_host(struct shape *s, const char *instance,
 				 const struct spec_host *host, struct err *e);
 /** A context has its addresses. On failure it is not there. Before shape_settle() nothing is put in
- * force. @priority that its packets have from an earlier daemon, or 0; set to what they are to have. */
+ * force. @priority that its packets have from an earlier daemon, or 0; set to what they are to
+ * have. */
 [[nodiscard]] int shape_join(struct shape *s, unsigned slot, const struct netctl_plan *p,
 			     uint32_t *priority, struct err *e);
+/** The same for one whose interface is its own, by the name of the host's end. */
+[[nodiscard]] int shape_join_alone(struct shape *s, unsigned slot, const char *device,
+				   const struct netctl_shape want[static SHAPE_WAYS],
+				   struct err *e);
+bool shape_is_alone(const struct shape_holder *x);
 void shape_leaving(struct shape *s, unsigned slot);
 void shape_gone(struct shape *s, unsigned slot);
 [[nodiscard]] int shape_change(struct shape *s, unsigned slot,
@@ -206,6 +215,8 @@ void shape_gone(struct shape *s, unsigned slot);
 [[nodiscard]] int shape_settle(struct shape *s, struct err *e);
 /** Whether packets are to be marked. */
 bool shape_marks(const struct shape *s);
+/** An interface is gone, and with it what was on it. */
+void shape_lost(struct shape *s, int ifindex);
 /** Finds out again who is where, and puts all in force, as far as that can be done. */
 [[nodiscard]] int shape_refresh(struct shape *s, struct err *e);
 struct shape_holder *shape_holder(const struct shape *s, unsigned slot);

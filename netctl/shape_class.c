@@ -2,7 +2,10 @@
  *
  * HTB gives each class its rate first, and what is left in turns of a quantum. A quantum below one
  * packet is one packet, and packets are up to 64 KiB and their headers long before a device cuts
- * them: so the least share has a quantum of that much, and the others in proportion. */
+ * them: so the least share has a quantum of that much, and the others in proportion. But who has
+ * reached its limit waits for the turns of others, and loses what its bucket cannot hold meanwhile.
+ * A bucket holds less than a hundredth of a second therefore, so that no second has more than that
+ * above the limit, except where turns are longer: on slow links, up to 32 ms. */
 #include <string.h>
 
 #include "netctl/shape.h"
@@ -11,7 +14,8 @@
 #define FLOOR_RATE 1000u /* of who reserves nothing: HTB wants a rate */
 #define LEAST_BURST 3200u /* bytes: two packets on the wire */
 #define RATE_BURST_NS 10000000u /* what a class may catch up after it was kept from sending */
-#define CEIL_BURST_NS 5000000u /* less: limits are exact to one hundredth of a second's worth */
+#define CEIL_BURST_NS 8000000u
+#define CEIL_BURST_MAX_NS 32000000u
 #define QUEUE_NS 50000000u
 #define QUEUE_MIN (192u << 10)
 #define QUEUE_MAX (8u << 20)
@@ -90,19 +94,37 @@ static struct shape_class link_class(const struct shape_link *l)
 				     .cburst = burst };
 }
 
+/* How long it may take until a class has its turn again, in few steps: one context more is not to
+ * change all others. */
+static uint32_t wait_of(const struct shape_link *l, uint64_t shares, uint32_t least)
+{
+	__extension__ typedef unsigned __int128 wide;
+	wide turns = (wide) PACKET * shares * SECOND_NS / least / capacity_of(l);
+	uint32_t ns = CEIL_BURST_NS;
+
+	while (ns < CEIL_BURST_MAX_NS && ns < turns)
+		ns *= 2;
+	return ns;
+}
+
+/** Of all who are on a link. */
+struct others {
+	uint32_t least_share, wait_ns;
+};
+
 static struct shape_class class_of(const struct shape_link *l, uint32_t minor,
-				   const struct netctl_shape *w, uint32_t least_share)
+				   const struct netctl_shape *w, const struct others *o)
 {
 	uint64_t all = capacity_of(l);
 	struct shape_class c = { .minor = minor,
-				 .quantum = (uint32_t) ((uint64_t) PACKET * w->share / least_share),
+				 .quantum = (uint32_t) ((uint64_t) PACKET * w->share / o->least_share),
 				 .rate = w->reserve > FLOOR_RATE ? w->reserve : FLOOR_RATE,
 				 .ceil = w->limit < all ? w->limit : all };
 
 	if (c.rate > c.ceil)
 		c.rate = c.ceil;
 	c.burst = bucket(c.rate, RATE_BURST_NS, 0);
-	c.cburst = bucket(c.ceil, CEIL_BURST_NS, w->limit < all ? w->burst : 0);
+	c.cburst = bucket(c.ceil, o->wait_ns, w->limit < all ? w->burst : 0);
 	c.queue = queue_of(c.ceil);
 	return c;
 }
@@ -113,22 +135,28 @@ void shape_classes(const struct shape_link *l, const struct shape_member *m, siz
 	const struct netctl_shape host = { .reserve = host_part(l),
 					   .limit = UNITS_NONE,
 					   .share = SPEC_NETWORK_SHARE };
-	uint32_t least = SPEC_NETWORK_SHARE;
+	struct others o = { .least_share = SPEC_NETWORK_SHARE };
+	uint64_t shares = SPEC_NETWORK_SHARE;
 
-	for (size_t i = 0; i < count; i++)
-		if (m[i].want.share < least)
-			least = m[i].want.share;
+	for (size_t i = 0; i < count; i++) {
+		shares += m[i].want.share;
+		if (m[i].want.share < o.least_share)
+			o.least_share = m[i].want.share;
+	}
+	o.wait_ns = wait_of(l, shares, o.least_share);
 	ret[0] = link_class(l);
-	ret[1] = class_of(l, SHAPE_HOST, &host, least);
+	ret[1] = class_of(l, SHAPE_HOST, &host, &o);
 	for (size_t i = 0; i < count; i++)
-		ret[i + 2] = class_of(l, m[i].minor, &m[i].want, least);
+		ret[i + 2] = class_of(l, m[i].minor, &m[i].want, &o);
 }
 
 void shape_classes_alone(const struct shape_link *l, const struct netctl_shape *want,
 			 struct shape_class ret[static 2])
 {
+	const struct others nobody = { want->share, CEIL_BURST_NS };
+
 	ret[0] = link_class(l);
-	ret[1] = class_of(l, SHAPE_HOST, want, want->share);
+	ret[1] = class_of(l, SHAPE_HOST, want, &nobody);
 }
 
 bool shape_class_equal(const struct shape_class *a, const struct shape_class *b)

@@ -1,7 +1,7 @@
 /* How what comes gets to its tree. The program hangs on a "clsact" qdisc, which is made where there
  * is none and is somebody's when anything hangs on it that is not ours. One that is empty does
- * nothing, so it is nobody's. What the maps say is made anew by each daemon, whose program takes the
- * place of the last one's at once. */
+ * nothing, so it is nobody's. What the maps say is made anew by each daemon, whose program takes
+ * the place of the last one's at once. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -40,15 +40,18 @@ static bool is_link(const struct shape *s, const char *name)
 	return false;
 }
 
-static bool link_matters(const struct shape *s, struct nlmsghdr *h)
+static bool link_matters(struct shape *s, struct nlmsghdr *h)
 {
 	const struct ifinfomsg *m = nlmsg_data(h);
 	const struct nlattr *name = nlmsg_find_attr(h, sizeof(*m), IFLA_IFNAME);
 	const struct shape_port *p = shape_port(s, m->ifi_index);
 
+	if (h->nlmsg_type == RTM_DELLINK && p) {
+		shape_lost(s, m->ifi_index);
+		return false; /* when it comes back its addresses tell */
+	}
 	for (size_t i = 0; h->nlmsg_type == RTM_DELLINK && i < s->port_count; i++)
-		if (s->ports[i]->ifindex == m->ifi_index ||
-		    s->ports[i]->tree[SHAPE_IN].device == m->ifi_index)
+		if (s->ports[i]->tree[SHAPE_IN].device == m->ifi_index)
 			return true;
 	if (h->nlmsg_type == RTM_DELLINK || !name)
 		return false;
@@ -73,7 +76,7 @@ static bool address_matters(const struct shape *s, struct nlmsghdr *h)
 	return false;
 }
 
-static bool matters(const struct shape *s, struct nlmsghdr *h)
+static bool matters(struct shape *s, struct nlmsghdr *h)
 {
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -106,7 +109,7 @@ bool shape_hear(struct shape *s)
 		if (n <= 0)
 			break;
 		for (struct nlmsghdr *h = &b.header; nlmsg_ok(h, left); h = nlmsg_next(h, &left))
-			any = any || matters(s, h);
+			any = matters(s, h) || any;
 	}
 	return any && s->watching;
 }
@@ -170,9 +173,9 @@ int shape_live(struct shape *s, unsigned slot, const struct spec *spec, const ch
 
 /* --- the door --- */
 
-void shared_mark(struct netctl_host *h)
+void shared_mark(struct shared_host *h)
 {
-	if (h->loaded)
+	if (h && h->loaded)
 		filter_mark(&h->filter, shape_marks(h->shape));
 }
 
@@ -181,7 +184,7 @@ int netctl_links(struct netctl_host *h, const char *instance, const struct spec_
 {
 	int r = shape_set_host(h->shape, instance, host, e);
 
-	shared_mark(h);
+	shared_mark(h->shared);
 	return r;
 }
 
@@ -189,7 +192,7 @@ int netctl_settle_links(struct netctl_host *h, struct err *e)
 {
 	int r = shape_settle(h->shape, e);
 
-	shared_mark(h);
+	shared_mark(h->shared);
 	return r;
 }
 
@@ -200,7 +203,7 @@ int netctl_change(struct netctl_host *h, unsigned slot, const struct spec *to, s
 
 	netctl_shape_of(to, want);
 	r = shape_change(h->shape, slot, want, e);
-	shared_mark(h);
+	shared_mark(h->shared);
 	return r;
 }
 
@@ -219,6 +222,6 @@ int netctl_watch(struct netctl_host *h, struct err *e)
 {
 	int r = shape_hear(h->shape) ? shape_refresh(h->shape, e) : 0;
 
-	shared_mark(h);
+	shared_mark(h->shared);
 	return r;
 }

@@ -71,14 +71,14 @@ static int gather(const struct shape *s, const struct shape_port *p, enum shape_
 	for (size_t i = 0; i < s->count; i++) {
 		const struct shape_holder *x = s->holders[i];
 		/* What leaves the host's end of a link comes to the context. */
-		const struct netctl_shape *want = &x->want[x->alone ? !way : way];
+		const struct netctl_shape *want = &x->want[shape_is_alone(x) ? !way : way];
 
 		if (!is_on(s, x, p->ifindex))
 			continue;
 		ret->members[ret->count++] =
 			(struct shape_member){ .minor = shape_minor_of(x), .want = *want };
 		ret->wished = ret->wished || (!x->leaving && shape_wished(want));
-		ret->alone = ret->alone || x->alone;
+		ret->alone = ret->alone || shape_is_alone(x);
 	}
 	qsort(ret->members, ret->count, sizeof(*ret->members), by_minor);
 	return 0;
@@ -119,7 +119,7 @@ static int put_tree(const struct shape *s, struct shape_port *p, enum shape_way 
 static void ifb_name(const struct shape *s, int ifindex, char name[static IF_NAMESIZE])
 {
 	(void) snprintf(name, IF_NAMESIZE, "wi%04x-%u", s->host.major,
-		       (unsigned) ifindex % 100000000u);
+			(unsigned) ifindex % 100000000u);
 }
 
 static int make_ifb(const struct shape *s, const struct shape_port *p, struct err *e)
@@ -161,6 +161,8 @@ static int put_in(struct shape *s, struct shape_port *p, const struct crowd *c, 
 
 	if (device < 0)
 		return device;
+	if (p->tree[SHAPE_IN].device != device)
+		p->attached = false; /* also if somebody took the last one away */
 	r = put_tree(s, p, SHAPE_IN, device, c, e);
 	if (r < 0 || p->attached)
 		return r;

@@ -37,7 +37,7 @@ static void holder_free(struct holder *x)
 	free(x);
 }
 
-static void holder_drop(struct netctl_host *h, const struct holder *x)
+static void holder_drop(struct shared_host *h, const struct holder *x)
 {
 	for (size_t i = 0; i < h->count; i++) {
 		if (h->holders[i] != x)
@@ -48,7 +48,7 @@ static void holder_drop(struct netctl_host *h, const struct holder *x)
 	}
 }
 
-static bool grow(struct netctl_host *h)
+static bool grow(struct shared_host *h)
 {
 	size_t room = h->room ? 2 * h->room : 16;
 	struct holder **list = reallocarray(h->holders, room, sizeof(*list));
@@ -60,7 +60,7 @@ static bool grow(struct netctl_host *h)
 	return true;
 }
 
-static struct holder *holder_add(struct netctl_host *h, const struct netctl_plan *p,
+static struct holder *holder_add(struct shared_host *h, const struct netctl_plan *p,
 				 const struct netctl_context *c)
 {
 	struct holder *x = calloc(1, sizeof(*x) + p->address_count * sizeof(x->addresses[0]));
@@ -80,18 +80,18 @@ static struct holder *holder_add(struct netctl_host *h, const struct netctl_plan
 	return x;
 }
 
-static const struct holder *who_has(const struct netctl_host *h, const struct inet_ip *ip)
+const char *shared_who_has(const struct shared_host *h, const struct inet_ip *ip)
 {
 	for (size_t i = 0; i < h->count; i++)
 		for (size_t a = 0; !h->holders[i]->leaving && a < h->holders[i]->count; a++)
 			if (inet_equal(&h->holders[i]->addresses[a], ip))
-				return h->holders[i];
+				return h->holders[i]->name;
 	return NULL;
 }
 
 /* The cgroup's number, which no other living cgroup has, whoever made it, gives a loopback that
  * nobody else has; should two of ours meet after all, the next is taken. */
-static uint32_t loopback_number(const struct netctl_host *h, uint64_t cgroup_id)
+static uint32_t loopback_number(const struct shared_host *h, uint64_t cgroup_id)
 {
 	uint32_t n = (uint32_t) (cgroup_id % LOOPBACK_COUNT);
 
@@ -163,7 +163,7 @@ static unsigned prefix_of(const struct netctl_plan *p, uint32_t i)
 }
 
 /* What one context added to one interface, as long as it holds it. */
-static int add_address(struct netctl_host *h, const struct holder *x, const struct netctl_plan *p,
+static int add_address(struct shared_host *h, const struct holder *x, const struct netctl_plan *p,
 		       uint32_t i, struct filter_rules *r)
 {
 	int index = link_index(p->addresses[i].interface), result;
@@ -182,7 +182,7 @@ static int add_address(struct netctl_host *h, const struct holder *x, const stru
 
 /* What a context that is dying had added for it is there still, and is the next one's from now on.
  * Its own note goes first: at worst an address is left behind, never taken from who needs it. */
-static void inherit(struct netctl_host *h, uint32_t i, struct filter_rules *r)
+static void inherit(struct shared_host *h, uint32_t i, struct filter_rules *r)
 {
 	struct filter_rules old;
 
@@ -203,7 +203,7 @@ static void inherit(struct netctl_host *h, uint32_t i, struct filter_rules *r)
 	}
 }
 
-static int want_address(struct netctl_host *h, const struct holder *x, const struct netctl_plan *p,
+static int want_address(struct shared_host *h, const struct holder *x, const struct netctl_plan *p,
 			uint32_t i, struct filter_rules *r, struct err *e)
 {
 	const struct inet_address *a = &p->addresses[i];
@@ -228,7 +228,7 @@ static int want_address(struct netctl_host *h, const struct holder *x, const str
 		       : 0;
 }
 
-static int want_loopback6(struct netctl_host *h, const struct holder *x, struct filter_rules *r,
+static int want_loopback6(struct shared_host *h, const struct holder *x, struct filter_rules *r,
 			  struct err *e)
 {
 	struct inet_ip ip = shared_ip(&r->loopback6);
@@ -270,7 +270,7 @@ static bool give_back(const struct filter_rules *r, const struct filter_ip *firs
 
 /* With the first address of a network the kernel takes those that were added after it, all of
  * them: who still needs one gets it back. @where index and prefix, as in the rules. */
-static void restore_others(struct netctl_host *h, const struct filter_ip *first, uint32_t where)
+static void restore_others(struct shared_host *h, const struct filter_ip *first, uint32_t where)
 {
 	struct filter_rules r;
 
@@ -281,7 +281,7 @@ static void restore_others(struct netctl_host *h, const struct filter_ip *first,
 			return;
 }
 
-static void take_away(struct netctl_host *h, const struct filter_rules *r)
+static void take_away(struct shared_host *h, const struct filter_rules *r)
 {
 	for (uint32_t i = 0; i < r->count && i < FILTER_ADDRESSES_MAX; i++) {
 		struct inet_ip ip = shared_ip(&r->addresses[i]);
@@ -301,7 +301,7 @@ static void take_away(struct netctl_host *h, const struct filter_rules *r)
 	}
 }
 
-static void forget(struct netctl_host *h, uint64_t cgroup_id, const struct filter_rules *r)
+static void forget(struct shared_host *h, uint64_t cgroup_id, const struct filter_rules *r)
 {
 	take_away(h, r);
 	wildcard_remove(&h->filter, cgroup_id, r);
@@ -310,21 +310,7 @@ static void forget(struct netctl_host *h, uint64_t cgroup_id, const struct filte
 
 /* --- a context comes and goes --- */
 
-static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p, struct err *e)
-{
-	char text[INET_TEXT_MAX];
-
-	for (size_t i = 0; i < p->address_count; i++) {
-		const struct holder *x = who_has(h, &p->addresses[i].ip);
-
-		if (x)
-			return err_set(e, -EADDRINUSE, "network.address: %s is held by %s",
-				       inet_print(&p->addresses[i].ip, text), x->name);
-	}
-	return 0;
-}
-
-int shared_ready(struct netctl_host *h, bool wide, struct err *e)
+int shared_ready(struct shared_host *h, bool wide, struct err *e)
 {
 	int r = 0;
 
@@ -342,7 +328,7 @@ int shared_ready(struct netctl_host *h, bool wide, struct err *e)
 	return r;
 }
 
-void netctl_warm(struct netctl_host *h)
+void shared_warm(struct shared_host *h)
 {
 	struct err e = { 0 };
 
@@ -350,16 +336,15 @@ void netctl_warm(struct netctl_host *h)
 		log_debug("%s", e.text); /* the start that needs it says so */
 }
 
-void netctl_leaving(struct netctl_host *h, unsigned slot)
+void shared_leaving(struct shared_host *h, unsigned slot)
 {
 	struct holder *x = shared_holder(h, slot);
 
 	if (x)
 		x->leaving = true;
-	shape_leaving(h->shape, slot);
 }
 
-static void narrow(struct netctl_host *h)
+static void narrow(struct shared_host *h)
 {
 	for (size_t i = 0; i < h->count; i++)
 		if (h->holders[i]->count > 1)
@@ -368,7 +353,7 @@ static void narrow(struct netctl_host *h)
 	h->wide = false;
 }
 
-void netctl_gone(struct netctl_host *h, unsigned slot)
+void shared_gone(struct shared_host *h, unsigned slot)
 {
 	struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_rules r;
@@ -379,22 +364,18 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 		holder_drop(h, x);
 		if (filter_get(&h->filter, id, &r) == 0)
 			forget(h, id, &r);
-		shape_gone(h->shape, slot);
-		shared_mark(h);
 	}
 	if (h && h->wide)
 		narrow(h); /* also of one that never joined */
 }
 
-static int join(struct netctl_host *h, const struct netctl_plan *p, const struct netctl_context *c,
+int shared_join(struct shared_host *h, const struct netctl_plan *p, const struct netctl_context *c,
 		struct err *e)
 {
 	struct filter_rules rules;
 	struct holder *x;
 	int r = shared_ready(h, p->address_count > 1, e);
 
-	if (r == 0)
-		r = refuse_taken(h, p, e);
 	if (r < 0)
 		return r;
 	x = holder_add(h, p, c);
@@ -424,82 +405,39 @@ static int join(struct netctl_host *h, const struct netctl_plan *p, const struct
 	if (r < 0) {
 		(void) filter_set(&h->filter, c->cgroup_id,
 				  &rules); /* what was added is known now */
-		netctl_gone(h, c->slot);
+		shared_gone(h, c->slot);
+		shape_gone(h->shape, c->slot);
+		shared_mark(h);
 	}
 	return r;
 }
 
-/* --- the step --- */
-
-struct join_step {
-	struct netctl_plan plan;
-	struct netctl_context context;
-	struct netctl_host *host;
-};
-
-static int run_join(void *arg, struct err *e)
-{
-	struct join_step *s = arg;
-
-	return join(s->host, &s->plan, &s->context, e);
-}
-
-static void undo_join(void *arg)
-{
-	struct join_step *s = arg;
-
-	netctl_gone(s->host, s->context.slot);
-}
-
-int netctl_steps(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
-		 struct step_list *steps, struct err *e)
-{
-	struct join_step *s;
-	int r;
-
-	if (p->mode != SPEC_NETWORK_SHARED)
-		return 0;
-	s = arena_alloc(steps->arena, sizeof(*s));
-	if (!s)
-		return err_set(e, -ENOMEM, "network: out of memory");
-	*s = (struct join_step){ .plan = *p, .context = *c, .host = h };
-	r = steps_add(steps, (struct step){ .name = "network-join",
-					    .phase = STEP_PARENT,
-					    .run = run_join,
-					    .undo = undo_join,
-					    .arg = s });
-	return r < 0 ? err_set_errno(e, r, "network: adding a step") : 0;
-}
-
 /* --- the host --- */
 
-int netctl_host_new(int cgroup, unsigned level, struct netctl_host **ret, struct err *e)
+int shared_host_new(int cgroup, unsigned level, struct shape *shape, struct shared_host **ret,
+		    struct err *e)
 {
-	struct netctl_host *h = calloc(1, sizeof(*h));
+	struct shared_host *h = calloc(1, sizeof(*h));
 	int r = 0;
 
 	if (!h)
 		return err_set(e, -ENOMEM, "network: out of memory");
 	h->cgroup = cgroup;
 	h->level = level;
-	r = shape_new(&h->shape);
-	if (r < 0) {
-		free(h);
-		return err_set(e, r, "network: out of memory");
-	}
+	h->shape = shape;
 	if (cgroup >= 0 && filter_is_attached(cgroup)) {
 		r = filter_load(&h->filter, cgroup, level, e);
 		h->loaded = r == 0;
 	}
 	if (r < 0) {
-		netctl_host_free(h);
+		shared_host_free(h);
 		return r;
 	}
 	*ret = h;
 	return 0;
 }
 
-void netctl_host_free(struct netctl_host *h)
+void shared_host_free(struct shared_host *h)
 {
 	if (!h)
 		return;
@@ -508,11 +446,10 @@ void netctl_host_free(struct netctl_host *h)
 	free(h->holders);
 	if (h->loaded)
 		filter_done(&h->filter);
-	shape_free(h->shape);
 	free(h);
 }
 
-int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struct netctl_context *c,
+int shared_adopt(struct shared_host *h, const struct netctl_plan *p, const struct netctl_context *c,
 		 struct err *e)
 {
 	struct filter_rules rules;
@@ -520,10 +457,8 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 	struct holder *x;
 	int r;
 
-	if (p->mode != SPEC_NETWORK_SHARED)
-		return 0;
 	if (!h->loaded || filter_get(&h->filter, c->cgroup_id, &rules) < 0)
-		return join(h, p, c, e); /* the earlier map was of another shape */
+		return shared_join(h, p, c, e); /* the earlier map was of another shape */
 	x = holder_add(h, p, c);
 	if (!x)
 		return err_set(e, -ENOMEM, "network: out of memory");
@@ -540,7 +475,7 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 	return wildcard_add(&h->filter, c->cgroup_id, &rules);
 }
 
-static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
+static bool is_held(const struct shared_host *h, uint64_t cgroup_id)
 {
 	for (size_t i = 0; i < h->count; i++)
 		if (h->holders[i]->cgroup_id == cgroup_id)
@@ -549,7 +484,7 @@ static bool is_held(const struct netctl_host *h, uint64_t cgroup_id)
 }
 
 /* Entries of contexts that ended while there was no daemon. */
-static void sweep(struct netctl_host *h)
+static void sweep(struct shared_host *h)
 {
 	uint64_t id, next;
 	struct filter_rules r;
@@ -563,7 +498,7 @@ static void sweep(struct netctl_host *h)
 	}
 }
 
-int netctl_settle(struct netctl_host *h, struct err *e)
+int shared_settle(struct shared_host *h, struct err *e)
 {
 	int r;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "netctl/filter.h"
-#include "netctl/netctl.h"
+#include "netctl/host.h"
 #include "netctl/shape.h"
 
 /* Kept small: there may be thousands. */
@@ -16,21 +16,19 @@ struct holder {
 	struct inet_ip addresses[];
 };
 
-struct netctl_host {
+struct shared_host {
 	int cgroup; /* borrowed; -1: none */
 	unsigned level;
 	bool loaded, attached;
 	bool wide; /* there has been a context with several addresses */
 	struct filter filter;
-	struct shape *shape;
+	struct shape *shape; /* borrowed */
 	struct holder **holders;
 	size_t count, room;
 };
 
 /** @return who has this slot, or NULL. */
-struct holder *shared_holder(const struct netctl_host *h, unsigned slot);
+struct holder *shared_holder(const struct shared_host *h, unsigned slot);
 struct inet_ip shared_ip(const struct filter_ip *f);
-/** Packets say whose they are, as long as a link wants to know. */
-void shared_mark(struct netctl_host *h);
 /** Loads and attaches the filter, as far as that was not done. @wide for several addresses. */
-[[nodiscard]] int shared_ready(struct netctl_host *h, bool wide, struct err *e);
+[[nodiscard]] int shared_ready(struct shared_host *h, bool wide, struct err *e);

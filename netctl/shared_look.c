@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "netctl/shared.h"
 
-struct holder *shared_holder(const struct netctl_host *h, unsigned slot)
+struct holder *shared_holder(const struct shared_host *h, unsigned slot)
 {
 	for (size_t i = 0; i < h->count; i++)
 		if (h->holders[i]->slot == slot)
@@ -25,11 +25,11 @@ struct inet_ip shared_ip(const struct filter_ip *f)
 	return ip;
 }
 
-int netctl_keep(const struct netctl_plan *p, struct netctl_host *h, int *ret, struct err *e)
+int shared_keep(struct shared_host *h, const struct netctl_plan *p, int *ret, struct err *e)
 {
 	int r, fd = -1;
 
-	if (p->mode == SPEC_NETWORK_SHARED && p->address_count > 1) {
+	if (p->address_count > 1) {
 		r = shared_ready(h, true, e);
 		if (r < 0)
 			return r;
@@ -41,7 +41,7 @@ int netctl_keep(const struct netctl_plan *p, struct netctl_host *h, int *ret, st
 	return 0;
 }
 
-bool netctl_where(const struct netctl_host *h, unsigned slot, struct netctl_where *ret)
+bool shared_where(const struct shared_host *h, unsigned slot, struct netctl_where *ret)
 {
 	const struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_rules r;
@@ -87,8 +87,8 @@ static struct netctl_traffic by_way(const struct filter_traffic *t, enum filter_
 	return ret;
 }
 
-int netctl_shared_traffic(const struct netctl_host *h, unsigned slot, struct netctl_traffic *ret,
-			  size_t max, uint64_t refused[static NETCTL_REFUSALS])
+int shared_traffic(const struct shared_host *h, unsigned slot, struct netctl_traffic *ret,
+		   size_t max, uint64_t refused[static NETCTL_REFUSALS])
 {
 	const struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_traffic t;

@@ -19,6 +19,7 @@ build    libncurses-dev     pc:ncursesw
 build    libbpf-dev         pc:libbpf
 build    libnl-3-dev        pc:libnl-3.0
 build    libnl-route-3-dev  pc:libnl-route-3.0
+build    libnftables-dev    pc:libnftables
 build    clang              cmd:clang
 build    bpftool            cmd:bpftool
 demo     curl               cmd:curl

@@ -5,21 +5,12 @@
 #include <sys/resource.h>
 
 #include "base/cpus.h"
-#include "spec/errors.h"
+#include "spec/check.h"
 #include "spec/row.h"
 #include "spec/words.h"
 
-struct checker {
-	const struct spec *s;
-	const char *source;
-	struct spec_errors *errors;
-	bool failed;
-};
-
-/* "SOURCE:LINE: section.key: text", or the number of the entry where no line is known. */
-__attribute__((format(printf, 5, 6))) static void complain(struct checker *c, const char *section,
-							   const char *name, size_t entry,
-							   const char *fmt, ...)
+void check_complain(struct checker *c, const char *section, const char *name, size_t entry,
+		    const char *fmt, ...)
 {
 	const struct row *row = row_find(section, strlen(section), name);
 	unsigned line = errors_line(c->errors, row, entry);
@@ -53,22 +44,23 @@ static void check_command(struct checker *c)
 	const struct spec *s = c->s;
 
 	if (s->context.command.count == 0 && s->context.init != SPEC_INIT_PATH)
-		complain(c, "context", "command", 0,
-			 "is missing; allowed without one: init = PATH, as in /sbin/init");
+		check_complain(c, "context", "command", 0,
+			       "is missing; allowed without one: init = PATH, as in /sbin/init");
 	if (s->context.command.count && !*s->context.command.items[0])
-		complain(c, "context", "command", 0, "its first word, the program, is empty");
+		check_complain(c, "context", "command", 0, "its first word, the program, is empty");
 	if (s->context.init == SPEC_INIT_PATH && s->context.command.count)
-		complain(c, "context", "command", 0,
-			 "is not run when init is a path; allowed with a command: init = fake, "
-			 "none");
+		check_complain(
+			c, "context", "command", 0,
+			"is not run when init is a path; allowed with a command: init = fake, "
+			"none");
 	if (s->context.init == SPEC_INIT_PATH && s->context.user)
-		complain(c, "context", "user", 0,
-			 "does not apply when init is a path, which runs "
-			 "as root");
+		check_complain(c, "context", "user", 0,
+			       "does not apply when init is a path, which runs "
+			       "as root");
 	if (s->context.init == SPEC_INIT_PATH && s->context.directory)
-		complain(c, "context", "directory", 0,
-			 "does not apply when init is a path, which "
-			 "starts in /");
+		check_complain(c, "context", "directory", 0,
+			       "does not apply when init is a path, which "
+			       "starts in /");
 }
 
 static void check_environment(struct checker *c)
@@ -80,8 +72,8 @@ static void check_environment(struct checker *c)
 
 		for (size_t j = 0; j < i; j++) {
 			if (strncmp(v->items[i], v->items[j], n) == 0) {
-				complain(c, "context", "environment", i, "%.*s is set twice",
-					 (int) (n - 1 > 100 ? 100 : n - 1), v->items[i]);
+				check_complain(c, "context", "environment", i, "%.*s is set twice",
+					       (int) (n - 1 > 100 ? 100 : n - 1), v->items[i]);
 				break;
 			}
 		}
@@ -99,10 +91,10 @@ static void check_owners(struct checker *c)
 
 		if (s->process.ids == SPEC_IDS_RANGE &&
 		    units_parse_u64(owner, 0, UINT32_MAX, &id) == 0 && id >= first && id < end)
-			complain(c, "context", "owner", i,
-				 "%s is one of the context's own ids; allowed: users outside "
-				 "process.ids",
-				 owner);
+			check_complain(c, "context", "owner", i,
+				       "%s is one of the context's own ids; allowed: users outside "
+				       "process.ids",
+				       owner);
 	}
 }
 
@@ -113,7 +105,7 @@ static void check_grants(struct checker *c)
 	for (size_t i = 1; i < s->context.grant_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (s->context.grants[i].key == s->context.grants[j].key)
-				complain(c, "context", "grant", i, "a key is granted twice");
+				check_complain(c, "context", "grant", i, "a key is granted twice");
 		}
 	}
 }
@@ -124,7 +116,8 @@ static void check_order(struct checker *c)
 
 	for (size_t i = 0; i < s->context.after.count; i++) {
 		if (s->name[0] && str_equal(s->context.after.items[i], s->name))
-			complain(c, "context", "after", i, "%s cannot be after itself", s->name);
+			check_complain(c, "context", "after", i, "%s cannot be after itself",
+				       s->name);
 	}
 }
 
@@ -147,9 +140,10 @@ static void check_hooks(struct checker *c)
 		const struct strv *argv = hooks[i].argv;
 
 		if (argv->count && !row_path_is_plain(argv->items[0]))
-			complain(c, "hooks", hooks[i].key, 0,
-				 "\"%s\": a program of the host is needed by its absolute path",
-				 text_echo(argv->items[0], echo));
+			check_complain(
+				c, "hooks", hooks[i].key, 0,
+				"\"%s\": a program of the host is needed by its absolute path",
+				text_echo(argv->items[0], echo));
 	}
 }
 
@@ -161,17 +155,19 @@ static void check_root(struct checker *c)
 	bool host = s->files.root == SPEC_ROOT_HOST;
 
 	if (!host && str_equal(s->files.root_path, "/"))
-		complain(c, "files", "root", 0,
-			 "\"/\" is this host itself; allowed: host, which "
-			 "masks its secrets, or a directory below /");
+		check_complain(c, "files", "root", 0,
+			       "\"/\" is this host itself; allowed: host, which "
+			       "masks its secrets, or a directory below /");
 	if (host && s->files.mode == SPEC_MODE_READ_WRITE)
-		complain(c, "files", "mode", 0,
-			 "read-write would give the host's root away; "
-			 "allowed with root = host: cow, read-only");
+		check_complain(c, "files", "mode", 0,
+			       "read-write would give the host's root away; "
+			       "allowed with root = host: cow, read-only");
 	if (s->files.upper == SPEC_UPPER_KEPT && s->files.mode != SPEC_MODE_COW)
-		complain(c, "files", "upper", 0, "a kept upper has no use without mode = cow");
+		check_complain(c, "files", "upper", 0,
+			       "a kept upper has no use without mode = cow");
 	if (!host && s->files.show.count)
-		complain(c, "files", "show", 0, "only root = host masks paths that could be shown");
+		check_complain(c, "files", "show", 0,
+			       "only root = host masks paths that could be shown");
 }
 
 /* A place where something is mounted: not one that Ward makes itself. */
@@ -181,11 +177,11 @@ static void check_place(struct checker *c, const char *key, size_t i, const char
 	char echo[TEXT_ECHO_MAX];
 
 	if (strcmp(path, "/") == 0)
-		complain(c, "files", key, i, "\"/\" is the root; allowed: paths below it");
+		check_complain(c, "files", key, i, "\"/\" is the root; allowed: paths below it");
 	for (size_t r = 0; r < ARRAY_SIZE(reserved); r++) {
 		if (is_below(path, reserved[r]))
-			complain(c, "files", key, i, "\"%s\": %s is made by Ward",
-				 text_echo(path, echo), reserved[r]);
+			check_complain(c, "files", key, i, "\"%s\": %s is made by Ward",
+				       text_echo(path, echo), reserved[r]);
 	}
 }
 
@@ -212,8 +208,9 @@ static void check_targets(struct checker *c)
 
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(target, s->files.binds[j].target))
-				complain(c, "files", "bind", i, "the target \"%s\" is bound twice",
-					 text_echo(target, echo));
+				check_complain(c, "files", "bind", i,
+					       "the target \"%s\" is bound twice",
+					       text_echo(target, echo));
 		}
 	}
 	for (size_t i = 0; i < s->files.tmpfs_count; i++) {
@@ -221,14 +218,15 @@ static void check_targets(struct checker *c)
 
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(target, s->files.tmpfs[j].target))
-				complain(c, "files", "tmpfs", i, "the target \"%s\" is given twice",
-					 text_echo(target, echo));
+				check_complain(c, "files", "tmpfs", i,
+					       "the target \"%s\" is given twice",
+					       text_echo(target, echo));
 		}
 		for (size_t j = 0; j < s->files.bind_count; j++) {
 			if (str_equal(target, s->files.binds[j].target))
-				complain(c, "files", "tmpfs", i,
-					 "the target \"%s\" is a bind's too",
-					 text_echo(target, echo));
+				check_complain(c, "files", "tmpfs", i,
+					       "the target \"%s\" is a bind's too",
+					       text_echo(target, echo));
 		}
 	}
 }
@@ -240,8 +238,8 @@ static void check_hidden(struct checker *c)
 
 	for (size_t i = 0; i < show->count; i++) {
 		if (strv_contains(hide, show->items[i]))
-			complain(c, "files", "show", i, "\"%s\" is hidden too",
-				 text_echo(show->items[i], echo));
+			check_complain(c, "files", "show", i, "\"%s\" is hidden too",
+				       text_echo(show->items[i], echo));
 	}
 }
 
@@ -253,8 +251,8 @@ static void check_devices(struct checker *c)
 	for (size_t i = 1; i < v->count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(v->items[i], v->items[j]))
-				complain(c, "files", "device", i, "\"%s\" is given twice",
-					 text_echo(v->items[i], echo));
+				check_complain(c, "files", "device", i, "\"%s\" is given twice",
+					       text_echo(v->items[i], echo));
 		}
 	}
 }
@@ -270,9 +268,10 @@ static void check_rlimits(struct checker *c)
 		const struct spec_rlimit *l = &s->process.rlimits[i];
 
 		if (seen & 1u << l->resource)
-			complain(c, "process", "rlimit", i, "this resource is limited twice");
+			check_complain(c, "process", "rlimit", i, "this resource is limited twice");
 		if (l->soft > l->hard)
-			complain(c, "process", "rlimit", i, "the soft value is above the hard one");
+			check_complain(c, "process", "rlimit", i,
+				       "the soft value is above the hard one");
 		seen |= 1u << l->resource;
 	}
 }
@@ -285,15 +284,17 @@ static void check_cpu_reserve(struct checker *c)
 
 	units_print_cpu(reserve, said);
 	if (reserve > limit)
-		complain(c, "cpu", "reserve", 0, "%s is more than cpu.limit; allowed: at most %s",
-			 said, units_print_cpu(limit, most));
+		check_complain(c, "cpu", "reserve", 0,
+			       "%s is more than cpu.limit; allowed: at most %s", said,
+			       units_print_cpu(limit, most));
 	if (!c->s->cpu.cpus || cpus_parse(c->s->cpu.cpus, &cpus) < 0)
 		return;
 	all = cpus_count(&cpus) * UINT64_C(1000);
 	if (reserve > all)
-		complain(c, "cpu", "reserve", 0,
-			 "%s is more than the CPUs of cpu.cpus (%s) have; allowed: at most %s",
-			 said, c->s->cpu.cpus, units_print_cpu(all, most));
+		check_complain(
+			c, "cpu", "reserve", 0,
+			"%s is more than the CPUs of cpu.cpus (%s) have; allowed: at most %s", said,
+			c->s->cpu.cpus, units_print_cpu(all, most));
 }
 
 static void check_cpu(struct checker *c)
@@ -304,13 +305,13 @@ static void check_cpu(struct checker *c)
 	if (burst == 0)
 		return;
 	if (limit == UNITS_NONE)
-		complain(c, "cpu", "burst", 0, "there is no cpu.limit to burst above");
+		check_complain(c, "cpu", "burst", 0, "there is no cpu.limit to burst above");
 	else if (burst > limit * 1000)
-		complain(c, "cpu", "burst", 0,
-			 "%s is more than cpu.limit grants in a second; "
-			 "allowed: at most %s",
-			 units_print_duration(burst, said),
-			 units_print_duration(limit * 1000, most));
+		check_complain(c, "cpu", "burst", 0,
+			       "%s is more than cpu.limit grants in a second; "
+			       "allowed: at most %s",
+			       units_print_duration(burst, said),
+			       units_print_duration(limit * 1000, most));
 }
 
 static void check_memory(struct checker *c)
@@ -320,20 +321,20 @@ static void check_memory(struct checker *c)
 	char most[UNITS_TEXT_MAX], said[UNITS_TEXT_MAX];
 
 	if (reserve != UNITS_NONE && reserve > limit)
-		complain(c, "memory", "reserve", 0,
-			 "%s is more than memory.limit; allowed: at most "
-			 "%s",
-			 units_print_bytes(reserve, said), units_print_bytes(limit, most));
+		check_complain(c, "memory", "reserve", 0,
+			       "%s is more than memory.limit; allowed: at most "
+			       "%s",
+			       units_print_bytes(reserve, said), units_print_bytes(limit, most));
 	if (soft == UNITS_NONE)
 		return;
 	if (soft > limit)
-		complain(c, "memory", "soft", 0,
-			 "%s is more than memory.limit; allowed: at most %s",
-			 units_print_bytes(soft, said), units_print_bytes(limit, most));
+		check_complain(c, "memory", "soft", 0,
+			       "%s is more than memory.limit; allowed: at most %s",
+			       units_print_bytes(soft, said), units_print_bytes(limit, most));
 	else if (reserve != UNITS_NONE && soft < reserve)
-		complain(c, "memory", "soft", 0,
-			 "%s is less than memory.reserve; allowed: at least %s",
-			 units_print_bytes(soft, said), units_print_bytes(reserve, most));
+		check_complain(c, "memory", "soft", 0,
+			       "%s is less than memory.reserve; allowed: at least %s",
+			       units_print_bytes(soft, said), units_print_bytes(reserve, most));
 }
 
 static void check_io(struct checker *c)
@@ -344,121 +345,24 @@ static void check_io(struct checker *c)
 	for (size_t i = 1; i < s->io.share_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(s->io.shares[i].device, s->io.shares[j].device))
-				complain(c, "io", "share", i, "\"%s\" has two shares",
-					 text_echo(s->io.shares[i].device, echo));
+				check_complain(c, "io", "share", i, "\"%s\" has two shares",
+					       text_echo(s->io.shares[i].device, echo));
 		}
 	}
 	for (size_t i = 1; i < s->io.reserve_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(s->io.reserves[i].device, s->io.reserves[j].device))
-				complain(c, "io", "reserve", i, "\"%s\" is reserved twice",
-					 text_echo(s->io.reserves[i].device, echo));
+				check_complain(c, "io", "reserve", i, "\"%s\" is reserved twice",
+					       text_echo(s->io.reserves[i].device, echo));
 		}
 	}
 	for (size_t i = 1; i < s->io.limit_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (str_equal(s->io.limits[i].device, s->io.limits[j].device))
-				complain(c, "io", "limit", i, "\"%s\" is limited twice",
-					 text_echo(s->io.limits[i].device, echo));
+				check_complain(c, "io", "limit", i, "\"%s\" is limited twice",
+					       text_echo(s->io.limits[i].device, echo));
 		}
 	}
-}
-
-/* --- [network] --- */
-
-static void check_twice(struct checker *c, const char *key, const struct strv *v)
-{
-	char echo[TEXT_ECHO_MAX];
-
-	for (size_t i = 1; i < v->count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (str_equal(v->items[i], v->items[j]))
-				complain(c, "network", key, i, "\"%s\" is given twice",
-					 text_echo(v->items[i], echo));
-		}
-	}
-}
-
-static void check_connect(struct checker *c)
-{
-	const struct strv *v = &c->s->network.connect;
-
-	for (size_t i = 0; v->count > 1 && i < v->count; i++) {
-		if (str_equal(v->items[i], "any") || str_equal(v->items[i], "none"))
-			complain(c, "network", "connect", i,
-				 "\"%s\" stands alone; allowed: any, none, or networks",
-				 v->items[i]);
-	}
-}
-
-static void check_network(struct checker *c)
-{
-	const struct spec *s = c->s;
-	const struct {
-		const char *key;
-		const struct strv *v;
-		size_t max;
-	} lists[] = {
-		{ "address", &s->network.addresses, 16 },
-		{ "listen", &s->network.listen, 32 },
-		{ "connect", &s->network.connect, 32 },
-		{ "allow", &s->network.allow, 2 },
-		{ "dns", &s->network.dns, 3 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		check_twice(c, lists[i].key, lists[i].v);
-		if (lists[i].v->count > lists[i].max)
-			complain(c, "network", lists[i].key, lists[i].max,
-				 "more than %zu; allowed: at most %zu", lists[i].max, lists[i].max);
-		if (lists[i].v->count && s->network.mode != SPEC_NETWORK_SHARED)
-			complain(c, "network", lists[i].key, 0,
-				 "has no meaning without mode = shared");
-	}
-	if (s->network.mode == SPEC_NETWORK_SHARED && s->network.addresses.count == 0)
-		complain(c, "network", "address", 0,
-			 "is missing; mode = shared needs at least one");
-	check_connect(c);
-}
-
-static void check_way(struct checker *c, const char *way, uint64_t reserve, uint64_t limit,
-		      uint64_t burst)
-{
-	char most[UNITS_TEXT_MAX], said[UNITS_TEXT_MAX];
-
-	if (reserve > limit)
-		complain(c, "network", "reserve", 0,
-			 "%s %s is more than network.limit; allowed: at most %s", way,
-			 units_print_bandwidth(reserve, said), units_print_bandwidth(limit, most));
-	if (burst && limit == UNITS_NONE)
-		complain(c, "network", "burst", 0, "there is no network.limit %s to burst above",
-			 way);
-	else if (burst / 10 > limit)
-		complain(c, "network", "burst", 0,
-			 "%s %s is more than network.limit grants in ten seconds; allowed: at most "
-			 "%s",
-			 way, units_print_bytes(burst, said), units_print_bytes(limit * 10, most));
-}
-
-static void check_shaping(struct checker *c)
-{
-	const struct spec *s = c->s;
-	const struct {
-		const char *key;
-		const struct spec_ways *now, none;
-	} keys[] = {
-		{ "reserve", &s->network.reserve, { 0, 0 } },
-		{ "share", &s->network.share, { SPEC_NETWORK_SHARE, SPEC_NETWORK_SHARE } },
-		{ "limit", &s->network.limit, { UNITS_NONE, UNITS_NONE } },
-		{ "burst", &s->network.burst, { 0, 0 } },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys) && s->network.mode != SPEC_NETWORK_SHARED; i++)
-		if (memcmp(keys[i].now, &keys[i].none, sizeof(keys[i].none)) != 0)
-			complain(c, "network", keys[i].key, 0,
-				 "has no meaning without mode = shared");
-	check_way(c, "out", s->network.reserve.out, s->network.limit.out, s->network.burst.out);
-	check_way(c, "in", s->network.reserve.in, s->network.limit.in, s->network.burst.in);
 }
 
 int spec_check(const struct spec *s, const char *source, struct spec_errors *errors)

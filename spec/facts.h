@@ -43,6 +43,7 @@ struct facts {
 	} sched;
 	bool net_ns; /* netctl_probe() */
 	bool net_shared; /* all hooks of the shared stack's filter */
+	bool net_tables; /* nf_tables answers */
 	bool kvm; /* /dev/kvm opens */
 	bool bpf_cgroup, bpf_lsm; /* by loading, never by reading lists */
 	bool psi;

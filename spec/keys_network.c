@@ -11,10 +11,12 @@ static const struct row network[] = {
 		WORD(network.mode, enum spec_network, choice_network),
 		.fallback = "none",
 		.allowed = "none, private, host, shared",
-		.help = "The network seen: none or private (a stack of its own that has loopback "
-			"only); the host's, unconfined (ports below 1024 of the host's then need "
-			"`ids = none`); or the host's, of which the context can use its own "
-			"addresses and a loopback of its own (shared, see NETWORK).",
+		.help = "The network seen: none (a stack of its own that has loopback only); "
+			"private (a stack of its own that has loopback and, where it has an "
+			"address, an interface, eth0); the host's, unconfined (ports below 1024 "
+			"of the host's then need `ids = none`); or the host's, of which the "
+			"context can use its own addresses and a loopback of its own (shared). "
+			"See NETWORK.",
 	},
 	{
 		.section = "network",
@@ -22,13 +24,16 @@ static const struct row network[] = {
 		WORDS(network.addresses),
 		.check = value_check_address,
 		.fallback = "",
-		.allowed = "ADDRESS or ADDRESS/PREFIX of this host, or ADDRESS/PREFIX@INTERFACE, "
-			   "at most 16",
-		.help = "The addresses of a context with mode = shared, IPv4 and IPv6, which needs "
-			"at least one; several may stand on one line. No two contexts can have the "
-			"same. With an interface, an address that the host lacks is added to it "
-			"while the context runs. A wildcard stands for all of them when a TCP "
-			"server listens there, else for the first of its family.",
+		.allowed = "ADDRESS or ADDRESS/PREFIX, with mode = shared of this host or "
+			   "ADDRESS/PREFIX@INTERFACE, at most 16",
+		.help = "The addresses of the context, IPv4 and IPv6; several may stand on one "
+			"line. No two contexts can have the same. With mode = shared, which needs "
+			"at least one: an address with an interface that the host lacks is added "
+			"to it while the context runs; a wildcard stands for all of them when a "
+			"TCP "
+			"server listens there, else for the first of its family. With mode = "
+			"private: those of its eth0; with `bridge` in "
+			"networks, as in 10.0.0.5/24, without one single ones, as in 10.0.0.5.",
 	},
 	{
 		.section = "network",
@@ -38,7 +43,8 @@ static const struct row network[] = {
 		.fallback = "",
 		.allowed = "tcp:PORT or udp:PORT, at most 32",
 		.help = "Ports below 1024 that a context with mode = shared may bind to on its "
-			"addresses, whoever runs its programs. Others need no leave.",
+			"addresses, whoever runs its programs. With mode = private: those at which "
+			"it can be reached; without any, all. Others need no leave.",
 	},
 	{
 		.section = "network",
@@ -49,8 +55,9 @@ static const struct row network[] = {
 		.allowed =
 			"any, none, or networks such as 10.0.0.0/8 10.1.2.3:5432 [fd00::/8]:443, "
 			"at most 32",
-		.help = "Where a context with mode = shared may connect and send datagrams to, "
-			"besides itself; empty is any. Connections made to it are not affected.",
+		.help = "Where the context may connect and send datagrams to, besides itself; "
+			"empty is any. Connections made to it are not affected. With mode = shared "
+			"other attempts fail; with mode = private their packets are lost.",
 	},
 	{
 		.section = "network",
@@ -58,12 +65,12 @@ static const struct row network[] = {
 		WORDS(network.allow),
 		.check = value_check_allow,
 		.fallback = "",
-		.allowed = "multicast, ping",
-		.help = "What a context with mode = shared is refused unless it stands here: to "
-			"join groups and send to them or to all (multicast), ICMP echo sockets "
-			"(ping), which must be bound to an own address as by ping -I, as far as "
-			"the "
-			"host's net.ipv4.ping_group_range has its users.",
+		.allowed = "multicast, ping, contexts",
+		.help = "What a context is refused unless it stands here: to send to groups or to "
+			"all (multicast; with mode = shared to join groups as well); ICMP echo "
+			"sockets (ping), with mode = shared bound to an own address as by ping -I "
+			"and as far as the host's net.ipv4.ping_group_range has its users; with "
+			"mode = private other contexts that are allowed the same (contexts).",
 	},
 	{
 		.section = "network",
@@ -72,8 +79,62 @@ static const struct row network[] = {
 		.check = value_check_ip,
 		.fallback = "",
 		.allowed = "addresses",
-		.help = "The name servers in /etc/resolv.conf of a context with mode = shared. "
+		.help = "The name servers in /etc/resolv.conf of a context that has an address. "
 			"Empty: the host's file.",
+	},
+	{
+		.section = "network",
+		.name = "bridge",
+		TEXT(network.bridge),
+		.check = value_check_interface,
+		.fallback = "",
+		.allowed = "an interface's name",
+		.help = "With mode = private: the bridge that the context is connected to. One "
+			"that is not there is made, and removed after its last context; one that "
+			"is there and not Ward's gets ports and nothing else. Empty: the host "
+			"routes to the context's addresses.",
+	},
+	{
+		.section = "network",
+		.name = "gateway",
+		WORDS(network.gateways),
+		.check = value_check_gateway,
+		.fallback = "",
+		.allowed = "none, or an address of each family",
+		.help = "With `bridge`: through whom the context reaches what is not on its "
+			"bridge. Empty: the bridge's own address; that of a bridge that Ward makes "
+			"is the first of the context's network (10.0.0.1 for 10.0.0.5/24), or this "
+			"one. none: nobody, and a bridge that Ward makes has no address for it.",
+	},
+	{
+		.section = "network",
+		.name = "mac",
+		TEXT(network.mac),
+		.check = value_check_mac,
+		.fallback = "",
+		.allowed = "02:00:00:00:00:05",
+		.help = "With mode = private: the hardware address of eth0. Empty: one that is "
+			"made from the context's name, and so always the same.",
+	},
+	{
+		.section = "network",
+		.name = "forward",
+		WORDS(network.forwards),
+		.check = value_check_forward,
+		.fallback = "",
+		.allowed = "tcp:PORT:PORT or udp:PORT:PORT, at most 32",
+		.help = "With mode = private: ports of this host (the first) that are ports of the "
+			"context's first address of each family (the second), as in tcp:8080:80. "
+			"The host must forward packets (net.ipv4.ip_forward).",
+	},
+	{
+		.section = "network",
+		.name = "masquerade",
+		WORD(network.masquerade, enum spec_answer, choice_answer),
+		.fallback = "no",
+		.allowed = "no, yes",
+		.help = "With mode = private: whether what the context sends through this host has "
+			"the host's address. The host must forward packets.",
 	},
 	{
 		.section = "network",

@@ -203,7 +203,10 @@ struct spec {
 	} io;
 	struct {
 		enum spec_network mode;
-		struct strv addresses, listen, connect, allow, dns; /* with SPEC_NETWORK_SHARED */
+		struct strv addresses, listen, connect, allow, dns; /* shared and private */
+		struct strv gateways, forwards; /* private */
+		char *bridge, *mac; /* private; NULL: routed, by the context's name */
+		enum spec_answer masquerade; /* private */
 		struct spec_ways reserve, limit; /* bytes a second; limit: UNITS_NONE */
 		struct spec_ways share; /* 1..1000 */
 		struct spec_ways burst; /* bytes */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/inet.h"
+#include "base/mem.h"
 #include "base/units.h"
 #include "spec/row.h"
 
@@ -171,7 +172,12 @@ const char *value_check_peer(const char *value)
 
 const char *value_check_allow(const char *value)
 {
-	return strcmp(value, "multicast") == 0 || strcmp(value, "ping") == 0 ? NULL : "is unknown";
+	static const char *const words[] = { "multicast", "ping", "contexts" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(value, words[i]) == 0)
+			return NULL;
+	return "is unknown";
 }
 
 const char *value_check_ip(const char *value)
@@ -179,4 +185,32 @@ const char *value_check_ip(const char *value)
 	struct inet_ip ip;
 
 	return inet_parse_ip(value, &ip) < 0 ? "is not an address" : NULL;
+}
+
+const char *value_check_interface(const char *value)
+{
+	return inet_is_interface(value) ? NULL : "is not an interface's name";
+}
+
+const char *value_check_gateway(const char *value)
+{
+	struct inet_address a;
+
+	if (strcmp(value, "none") == 0)
+		return NULL;
+	return strpbrk(value, "/@") ? "is not an address" : inet_parse_address(value, &a);
+}
+
+const char *value_check_mac(const char *value)
+{
+	uint8_t mac[6];
+
+	return inet_parse_mac(value, mac);
+}
+
+const char *value_check_forward(const char *value)
+{
+	struct inet_forward f;
+
+	return inet_parse_forward(value, &f);
 }

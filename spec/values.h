@@ -15,3 +15,7 @@ const char *value_check_port(const char *value);
 const char *value_check_peer(const char *value); /* or any, none */
 const char *value_check_allow(const char *value);
 const char *value_check_ip(const char *value);
+const char *value_check_interface(const char *value);
+const char *value_check_gateway(const char *value); /* or none */
+const char *value_check_mac(const char *value);
+const char *value_check_forward(const char *value);

@@ -3,8 +3,10 @@
 send udp|tcp FROM TO PORT BYTES MBIT SECONDS   MBIT 0: as much as goes
 receive ADDRESS SECONDS PORT...                  one line a port: PORT MBIT MOST P50 P99 COUNT
     MBIT of the whole, MOST of the greatest second, P50 and P99 of the delay of datagrams in ms
+send ends as soon as there is a file `stop` beside this one;
 receive waits for the first byte on each port, and measures from half a second later on.
 """
+import os
 import select
 import socket
 import struct
@@ -24,32 +26,46 @@ def pace(begin, sent, mbit):
         time.sleep(ahead)
 
 
-def send(kind, source, to, port, size, mbit, seconds):
+def connect(kind, source, to, port, end):
     s = socket.socket(family(to), socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
-    end = time.monotonic() + seconds
     if source != "-":
         s.bind((source, 0))
     while True:
         try:
             s.connect((to, port))
-            break
+            return s
         except OSError:
-            if time.monotonic() > end:
-                raise
+            if time.monotonic() > end or stopped():
+                sys.exit(0)
             time.sleep(0.05)
+
+
+def stopped():
+    return os.path.exists(os.path.join(os.path.dirname(sys.argv[0]), "stop"))
+
+
+def send(kind, source, to, port, size, mbit, seconds):
+    end = time.monotonic() + seconds
+    s = connect(kind, source, to, port, end)
     begin, sent = time.monotonic(), 0
     body = bytes(size - 8)
+    looked = begin
     while time.monotonic() < end:
+        if time.monotonic() - looked > 0.1:
+            looked = time.monotonic()
+            if stopped():
+                break
         try:
             if kind == "udp":
-                s.send(struct.pack("!Q", time.monotonic_ns()) + body)
+                s.send(struct.pack("!Q", time.time_ns()) + body)
                 sent += size + HEADERS
             else:
                 sent += s.send(bytes(65536))
         except ConnectionRefusedError:
             time.sleep(0.01)  # nobody is there yet
-        except OSError:
-            break
+        except OSError:  # whoever measured is gone; another comes
+            s.close()
+            s = connect(kind, source, to, port, end)
         if mbit:
             pace(begin, sent, mbit)
 
@@ -76,7 +92,7 @@ class Port:
                 self.bytes += len(data)
                 return bool(data)
             self.bytes += len(data) + HEADERS
-            self.delays.append((time.monotonic_ns() - struct.unpack("!Q", data[:8])[0]) / 1e6)
+            self.delays.append((time.time_ns() - struct.unpack("!Q", data[:8])[0]) / 1e6)
         return True
 
 

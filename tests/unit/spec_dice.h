@@ -38,7 +38,8 @@ static void make_text(struct dice *d, bool controls, char *out, size_t size)
 {
 	static const char *const parts[] = { "a",    "Z",  "0",	      " ", ";",	 " ;",	   "#",
 					     "'",    "\"", "\\",      "$", "$'", "`",	   "=",
-					     ":",    ",",  "[",	      "]", "é",	 "\u20ac", "~",
+					     ":",    ",",  "[",	      "]",
+					     "é",	 "\u20ac", "~",
 					     "*",    "&&", "%",	      "x", "\t", "\n",	   "\x01",
 					     "\x7f", "\r", "\xc2\xa0" };
 	unsigned n = roll(d, 12), kinds = ARRAY_SIZE(parts);
@@ -280,12 +281,17 @@ static const struct maker makers[] = {
 	{ "network.address", NULL, VALUES("", "10.0.0.5/24@eth0 fd00::5/64@eth0\n192.0.2.1") },
 	{ "network.listen", NULL, VALUES("", "tcp:80", "tcp:80 udp:53\ntcp:443") },
 	{ "network.connect", NULL, VALUES("any", "none", "10.0.0.0/8:80 [fd00::/8]:1\n::/0") },
-	{ "network.allow", NULL, VALUES("", "ping", "multicast ping") },
+	{ "network.allow", NULL, VALUES("", "ping", "multicast ping contexts") },
 	{ "network.reserve", NULL, VALUES("0Kbit", "10Mbit", "out 8Kbit in 1.5MB/s", "in 1Mbit") },
 	{ "network.share", NULL, VALUES("100", "1", "out 1000 in 7") },
 	{ "network.limit", NULL, VALUES("max", "100Mbit", "out 1001B/s", "in 1Tbit out max") },
 	{ "network.burst", NULL, VALUES("0", "64K", "out 1M in 3") },
 	{ "network.dns", NULL, VALUES("", "192.0.2.53 fd00::53") },
+	{ "network.bridge", NULL, VALUES("", "ward0", "br.1") },
+	{ "network.gateway", NULL, VALUES("", "none", "10.0.0.1 fd00::1") },
+	{ "network.mac", NULL, VALUES("", "02:00:00:aB:00:05") },
+	{ "network.forward", NULL, VALUES("", "tcp:8080:80", "tcp:1:65535 udp:53:53\ntcp:2:1") },
+	{ "network.masquerade", NULL, VALUES("no", "yes") },
 };
 
 static inline void make_spec(struct dice *d, struct spec *s)

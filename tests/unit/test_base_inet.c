@@ -139,6 +139,90 @@ static void a_port_has_a_protocol(void **state)
 	}
 }
 
+static void a_forward_has_two_ports(void **state)
+{
+	static const char *const bad[] = { "",	       "tcp",	   "tcp:80",	  "tcp:80:",
+					   "tcp:0:80", "tcp:80:0", "tcp:1:65536", "sctp:1:1",
+					   "tcp:1:1:", "tcp:1:1 ", "tcp:1:x",	  ":1:1" };
+	struct inet_forward f;
+
+	(void) state;
+	assert_null(inet_parse_forward("udp:53:5353", &f));
+	assert_int_equal(f.protocol, IPPROTO_UDP);
+	assert_int_equal(f.from, 53);
+	assert_int_equal(f.to, 5353);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (!inet_parse_forward(bad[i], &f))
+			fail_msg("\"%s\" was taken", bad[i]);
+	}
+}
+
+static void a_mac_is_of_one(void **state)
+{
+	static const uint8_t want[6] = { 0x02, 0, 0, 0xab, 0xcd, 0xff };
+	static const char *const bad[] = { "",
+					   "02:00:00:00:00",
+					   "02:00:00:00:00:0",
+					   "02:00:00:00:00:0g",
+					   "02-00-00-00-00-05",
+					   "01:00:00:00:00:05",
+					   "00:00:00:00:00:00",
+					   "02:00:00:00:00:05:",
+					   "020:0:00:00:00:05" };
+	uint8_t mac[6];
+
+	(void) state;
+	assert_null(inet_parse_mac("02:00:00:aB:Cd:ff", mac));
+	assert_memory_equal(mac, want, sizeof(want));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (!inet_parse_mac(bad[i], mac))
+			fail_msg("\"%s\" was taken", bad[i]);
+	}
+}
+
+static void a_network_has_a_first_host(void **state)
+{
+	static const struct {
+		const char *address, *first, *in, *out;
+	} cases[] = {
+		{ "10.1.2.3/24", "10.1.2.1", "10.1.2.255", "10.1.3.3" },
+		{ "10.1.2.130/25", "10.1.2.129", "10.1.2.128", "10.1.2.127" },
+		{ "10.1.2.3/8", "10.0.0.1", "10.255.0.0", "fd00::1" },
+		{ "fd00::1:5/112", "fd00::1:1", "fd00::1:ffff", "fd00::2:5" },
+		{ "fd00:1::5/32", "fd00:1::1", "fd00:1:2::", "::ffff" },
+	};
+	struct inet_address a;
+	struct inet_ip ip;
+	char text[INET_TEXT_MAX];
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_null(inet_parse_address(cases[i].address, &a));
+		ip = inet_first_host(&a);
+		assert_string_equal(inet_print(&ip, text), cases[i].first);
+		assert_int_equal(inet_parse_ip(cases[i].in, &ip), 0);
+		assert_true(inet_same_network(&a, &ip));
+		assert_int_equal(inet_parse_ip(cases[i].out, &ip), 0);
+		assert_false(inet_same_network(&a, &ip));
+	}
+}
+
+static void an_interface_has_a_name(void **state)
+{
+	(void) state;
+	assert_true(inet_is_interface("ward0"));
+	assert_true(inet_is_interface("br-1.5"));
+	assert_true(inet_is_interface("123456789012345"));
+	assert_false(inet_is_interface(""));
+	assert_false(inet_is_interface("."));
+	assert_false(inet_is_interface(".."));
+	assert_false(inet_is_interface("a b"));
+	assert_false(inet_is_interface("a/b"));
+	assert_false(inet_is_interface("a:b"));
+	assert_false(inet_is_interface("a%d")); /* the kernel would count */
+	assert_false(inet_is_interface("1234567890123456"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +231,10 @@ int main(void)
 		cmocka_unit_test(a_peer_is_a_network_and_a_port),
 		cmocka_unit_test(what_is_no_peer_is_refused),
 		cmocka_unit_test(a_port_has_a_protocol),
+		cmocka_unit_test(a_forward_has_two_ports),
+		cmocka_unit_test(a_mac_is_of_one),
+		cmocka_unit_test(a_network_has_a_first_host),
+		cmocka_unit_test(an_interface_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

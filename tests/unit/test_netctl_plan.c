@@ -55,7 +55,7 @@ static void a_host_without_namespaces_has_only_its_own(void **state)
 /* Reads a file's [network] and plans it on a host that has everything. */
 static int plan_of(const char *text, struct netctl_plan *ret, struct err *e)
 {
-	const struct facts f = { .net_ns = true, .net_shared = true };
+	const struct facts f = { .net_ns = true, .net_shared = true, .net_tables = true };
 	struct spec_errors errors = { 0 };
 	struct spec s;
 	int r;
@@ -136,6 +136,79 @@ static void what_could_not_be_confined_is_refused(void **state)
 #undef SHARED
 }
 
+static void private_is_planned_with_all_it_says(void **state)
+{
+	static const char text[] = "[network]\nmode = private\nbridge = ward0\n"
+				   "address = 10.0.0.5/24 fd00::5/64\n"
+				   "gateway = 10.0.0.9\n"
+				   "forward = tcp:8080:80\n"
+				   "listen = tcp:80\n"
+				   "connect = 10.0.0.0/8:443\n"
+				   "masquerade = yes\n"
+				   "allow = ping contexts\n";
+	static const char want[] = "network private: a namespace of its own, eth0 on bridge ward0\n"
+				   "address 10.0.0.5/24\n"
+				   "address fd00::5/64\n"
+				   "gateway 10.0.0.9\n"
+				   "forward tcp 8080 of the host to port 80\n"
+				   "masquerade\n"
+				   "other contexts that are allowed the same\n"
+				   "listen tcp 80\n"
+				   "connect 10.0.0.0/8 port 443\n"
+				   "ICMP echo sockets\n";
+	const struct facts lacking = { .net_ns = true, .net_shared = true };
+	struct buf out = { 0 };
+	struct netctl_plan p;
+	struct err e = { 0 };
+	struct spec s;
+
+	(void) state;
+	assert_int_equal(plan_of(text, &p, &e), 0);
+	assert_true(p.own_namespace);
+	assert_true(p.linked);
+	netctl_print(&p, &out);
+	assert_string_equal(strstr(out.data, "address"), strstr(want, "address"));
+	assert_memory_equal(out.data, want, strcspn(want, "\n"));
+	buf_done(&out);
+	assert_int_equal(p.private.mac[0], 2);
+	assert_int_equal(plan_of("[network]\nmode = private\n", &p, &e), 0);
+	assert_false(p.linked); /* loopback only, as it always was */
+	assert_int_equal(plan_of("[network]\nmode = private\naddress = 10.0.0.5\n"
+				 "mac = 02:00:00:00:00:05\ngateway = none\n",
+				 &p, &e),
+			 0);
+	assert_true(p.private.no_gateway);
+	assert_int_equal(p.private.mac[5], 5);
+	assert_int_equal(p.private.bridge[0], 0);
+	assert_int_equal(spec_init(&s, "t"), 0);
+	assert_int_equal(spec_set(&s, "network.mode", "private", &e), 0);
+	assert_int_equal(spec_set(&s, "network.address", "10.0.0.5", &e), 0);
+	assert_int_equal(netctl_plan(&s, &lacking, &p, &e), -EOPNOTSUPP);
+	assert_non_null(strstr(e.text, "needs nftables"));
+	spec_done(&s);
+}
+
+static void a_name_always_has_the_same_hardware_address(void **state)
+{
+	struct netctl_plan one, again, other;
+	const struct facts f = { .net_ns = true, .net_tables = true };
+	struct err e = { 0 };
+	struct spec s;
+
+	(void) state;
+	assert_int_equal(spec_init(&s, "one"), 0);
+	assert_int_equal(spec_set(&s, "network.mode", "private", &e), 0);
+	assert_int_equal(spec_set(&s, "network.address", "10.0.0.5", &e), 0);
+	assert_int_equal(netctl_plan(&s, &f, &one, &e), 0);
+	assert_int_equal(netctl_plan(&s, &f, &again, &e), 0);
+	memcpy(s.name, "two", 4);
+	assert_int_equal(netctl_plan(&s, &f, &other, &e), 0);
+	assert_memory_equal(one.private.mac, again.private.mac, 6);
+	assert_memory_not_equal(one.private.mac, other.private.mac, 6);
+	assert_int_equal(other.private.mac[0] & 3, 2); /* of nobody's making, and of one */
+	spec_done(&s);
+}
+
 static void loopback_comes_up_in_a_new_namespace(void **state)
 {
 	int status = 0;
@@ -161,6 +234,8 @@ int main(void)
 		cmocka_unit_test(a_host_without_namespaces_has_only_its_own),
 		cmocka_unit_test(shared_is_planned_with_all_it_says),
 		cmocka_unit_test(what_could_not_be_confined_is_refused),
+		cmocka_unit_test(private_is_planned_with_all_it_says),
+		cmocka_unit_test(a_name_always_has_the_same_hardware_address),
 		cmocka_unit_test(loopback_comes_up_in_a_new_namespace),
 	};
 

@@ -33,6 +33,24 @@ static void expect(const char *text, const char *line)
 	spec_done(&s);
 }
 
+/* Of several errors, `part` stands in one. */
+static void expect_part(const char *text, const char *part)
+{
+	struct spec_errors errors = { 0 };
+	bool said = false;
+	struct spec s;
+
+	assert_int_equal(spec_init(&s, "t"), 0);
+	assert_int_equal(spec_read_ini(&s, text, strlen(text), "t.ini", &errors), 0);
+	assert_int_equal(spec_check(&s, "t.ini", &errors), -EINVAL);
+	for (size_t i = 0; i < errors.lines.count; i++)
+		said |= strstr(errors.lines.items[i], part) != NULL;
+	if (!said)
+		fail_msg("\"%s\": not \"%s\" but \"%s\"", text, part, errors.lines.items[0]);
+	spec_errors_done(&errors);
+	spec_done(&s);
+}
+
 static void test_command_and_init(void **state)
 {
 	(void) state;
@@ -193,9 +211,8 @@ static void test_network_values(void **state)
 		{ "network]\naddress", "10.0.0.5/24@eth0 127.0.0.1",
 		  "network.address: \"127.0.0.1\" is not an address that a host can have for its "
 		  "own; "
-		  "allowed: ADDRESS or ADDRESS/PREFIX of this host, or ADDRESS/PREFIX@INTERFACE, "
-		  "at most "
-		  "16" },
+		  "allowed: ADDRESS or ADDRESS/PREFIX, with mode = shared of this host or "
+		  "ADDRESS/PREFIX@INTERFACE, at most 16" },
 		{ "network]\nlisten", "80",
 		  "network.listen: \"80\" is not tcp:PORT or udp:PORT; allowed: tcp:PORT or "
 		  "udp:PORT, at "
@@ -205,7 +222,7 @@ static void test_network_values(void **state)
 		  "any, none, "
 		  "or networks such as 10.0.0.0/8 10.1.2.3:5432 [fd00::/8]:443, at most 32" },
 		{ "network]\nallow", "raw",
-		  "network.allow: \"raw\" is unknown; allowed: multicast, ping" },
+		  "network.allow: \"raw\" is unknown; allowed: multicast, ping, contexts" },
 		{ "network]\ndns", "ns1",
 		  "network.dns: \"ns1\" is not an address; allowed: addresses" },
 	};
@@ -237,12 +254,59 @@ static void test_network(void **state)
 	expect(SHARED "address = 10.0.0.5\nconnect = 10.0.0.0/8 any\n",
 	       "t.ini:6: network.connect: \"any\" stands alone; allowed: any, none, or networks");
 	expect(COMMAND "[network]\nlisten = tcp:80\n",
-	       "t.ini:4: network.listen: has no meaning without mode = shared");
+	       "t.ini:4: network.listen: has no meaning without mode = shared or private");
 	expect(COMMAND "[network]\nmode = host\ndns = 192.0.2.53\n",
-	       "t.ini:5: network.dns: has no meaning without mode = shared");
+	       "t.ini:5: network.dns: has no meaning without mode = shared or private");
 	expect(SHARED "address = 10.0.0.5\ndns = 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4\n",
 	       "t.ini:6: network.dns: more than 3; allowed: at most 3");
 #undef SHARED
+}
+
+/* Nothing that is said is left out in silence. */
+static void test_private_network(void **state)
+{
+#define PRIVATE COMMAND "[network]\nmode = private\n"
+#define BRIDGED PRIVATE "bridge = ward0\n"
+#define SHARED_ONE COMMAND "[network]\nmode = shared\naddress = 10.0.0.5\n"
+	static const char *const good[] = {
+		PRIVATE,
+		PRIVATE "address = 10.0.0.5 fd00::5\n",
+		PRIVATE "address = 10.0.0.5/32\nmac = 02:00:00:00:00:05\nforward = tcp:80:80\n",
+		BRIDGED "address = 10.0.0.5/24 fd00::5/64\ngateway = 10.0.0.9 fd00::9\n",
+		BRIDGED "address = 10.0.0.5/30\ngateway = none\nallow = contexts ping multicast\n",
+		BRIDGED
+		"address = 10.0.0.5/24\nlisten = tcp:80\nconnect = none\nmasquerade = yes\n",
+	};
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+		{ BRIDGED, "network.bridge: has no meaning without network.address" },
+		{ PRIVATE "dns = 192.0.2.53\n", "has no meaning without network.address" },
+		{ PRIVATE "address = 10.0.0.5/24\n", "needs network.bridge" },
+		{ PRIVATE "address = 10.0.0.5\ngateway = 10.0.0.1\n", "without network.bridge" },
+		{ BRIDGED "address = 10.0.0.5\n", "with a prefix of at most 30" },
+		{ BRIDGED "address = fd00::5/127\n", "with a prefix of at most 126" },
+		{ BRIDGED "address = 10.0.0.5/24@eth0\n", "only mode = shared adds to" },
+		{ BRIDGED "address = 10.0.0.5/24\ngateway = none 10.0.0.1\n", "stands alone" },
+		{ BRIDGED "address = 10.0.0.5/24\ngateway = 10.0.0.1 10.0.0.2\n", "one of each" },
+		{ BRIDGED "address = 10.0.0.5/24\nforward = tcp:80:80 tcp:80:81\n",
+		  "has two destinations" },
+		{ BRIDGED "address = 10.0.0.5/24\ngateway = none\nforward = tcp:80:80\n",
+		  "has no meaning with gateway = none" },
+		{ SHARED_ONE "bridge = ward0\n", "has no meaning without mode = private" },
+		{ SHARED_ONE "masquerade = yes\n", "has no meaning without mode = private" },
+		{ SHARED_ONE "allow = contexts\n", "no meaning with mode = shared" },
+		{ COMMAND "[network]\nmac = 02:00:00:00:00:05\n", "without mode = private" },
+	};
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		expect(good[i], NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_part(bad[i].text, bad[i].why);
+#undef PRIVATE
+#undef BRIDGED
+#undef SHARED_ONE
 }
 
 static void test_shaping(void **state)
@@ -285,7 +349,11 @@ static void test_shaping(void **state)
 	       "t.ini:6: network.burst: out 10M is more than network.limit grants in ten seconds; "
 	       "allowed: at most 1250000");
 	expect(COMMAND "[network]\nlimit = 1Mbit\n",
-	       "t.ini:4: network.limit: has no meaning without mode = shared");
+	       "t.ini:4: network.limit: has no meaning without mode = shared, or private with "
+	       "network.address");
+	expect(COMMAND "[network]\nmode = private\naddress = 10.0.0.5\nlimit = 1Mbit\n", NULL);
+	expect(COMMAND "[network]\nmode = private\naddress = 10.0.0.5\nreserve = 1Mbit\n",
+	       "t.ini:6: network.reserve: has no meaning without mode = shared");
 #undef SHAPED
 }
 
@@ -304,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_shaping),
 		cmocka_unit_test(test_network_values),
+		cmocka_unit_test(test_private_network),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

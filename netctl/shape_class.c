@@ -116,11 +116,11 @@ static struct shape_class class_of(const struct shape_link *l, uint32_t minor,
 				   const struct netctl_shape *w, const struct others *o)
 {
 	uint64_t all = capacity_of(l);
-	struct shape_class c = { .minor = minor,
-				 .quantum = (uint32_t) ((uint64_t) PACKET * w->share / o->least_share),
-				 .rate = w->reserve > FLOOR_RATE ? w->reserve : FLOOR_RATE,
-				 .ceil = w->limit < all ? w->limit : all };
+	struct shape_class c = { .minor = minor };
 
+	c.quantum = (uint32_t) ((uint64_t) PACKET * w->share / o->least_share);
+	c.rate = w->reserve > FLOOR_RATE ? w->reserve : FLOOR_RATE;
+	c.ceil = w->limit < all ? w->limit : all;
 	if (c.rate > c.ceil)
 		c.rate = c.ceil;
 	c.burst = bucket(c.rate, RATE_BURST_NS, 0);

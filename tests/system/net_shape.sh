@@ -172,11 +172,11 @@ in_of() { # SECONDS CONTEXT...: what contexts receive at once
 	wait $pids
 	cat "$WARD_DIR"/in[123]
 }
-start_flows "far_sends 10.9.0.1 6001 60" "far_sends 10.9.0.2 6002 60" "far_sends 10.9.0.3 6003 60"
+start_flows "far_sends 10.9.0.1 6001 70" "far_sends 10.9.0.2 6002 70" "far_sends 10.9.0.3 6003 60"
 in_kept() {
 	is_near 5 "$(value 6001 2)" 40 && is_near 5 "$(value 6002 2)" 20 && is_near 5 "$(value 6003 2)" 40
 }
-measure "what comes has reserves and shares of its own" 4 in_kept in_of 5 1 2 3
+measure "what comes has reserves and shares of its own" 6 in_kept in_of 4 1 2 3
 check "and limits" ctl set c3 network.limit="in 10Mbit"
 in_limited() { is_near 2 "$(value 6003 2)" 9.95 && awk -v m="$(value 6003 3)" 'BEGIN { exit !(m <= 10.1) }'; }
 in_reached() { is_near 3 "$(value 6003 2)" 10; }

@@ -71,6 +71,10 @@ build/gen/netctl/ward_filter.skel.h: $(patsubst %,build/gen/netctl/%.bpf.o,maps 
 	@$(call say,GEN,$@)
 	$(Q)$(BPFTOOL) gen object $(@:.skel.h=.o) $^ && \
 		$(BPFTOOL) gen skeleton $(@:.skel.h=.o) name ward_filter >$@
+build/gen/netctl/ward_incoming.skel.h: build/gen/netctl/incoming.bpf.o
+	@$(call say,GEN,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name ward_incoming >$@
+$(B)/obj/netctl/shape_in.o: build/gen/netctl/ward_incoming.skel.h
 $(B)/obj/netctl/filter.o $(B)/obj/netctl/wildcard.o: build/gen/netctl/ward_filter.skel.h
 
 # The folder itself is a prerequisite: a source that went away leaves the archive too.

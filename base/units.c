@@ -25,6 +25,12 @@ static const struct suffix rate_suffixes[] = {
 	{ "TB/s", 1000000000000 }, { "GB/s", 1000000000 }, { "MB/s", 1000000 },
 	{ "KB/s", 1000 },	   { "B/s", 1 },
 };
+static const struct suffix bandwidth_suffixes[] = {
+	{ "Tbit", 125000000000 }, { "Gbit", 125000000 },     { "Mbit", 125000 },
+	{ "Kbit", 125 },	  { "TB/s", 1000000000000 }, { "GB/s", 1000000000 },
+	{ "MB/s", 1000000 },	  { "KB/s", 1000 },	     { "B/s", 1 },
+};
+#define BIT_SUFFIXES 4 /* of them: those that are printed, B/s for what is none */
 static const struct suffix duration_suffixes[] = {
 	{ "h", 3600000000 }, { "m", 60000000 }, { "s", 1000000 }, { "ms", 1000 }, { "us", 1 },
 };
@@ -140,6 +146,15 @@ int units_parse_rate(const char *s, uint64_t *ret)
 	return parse_suffixed(s, rate_suffixes, ARRAY_SIZE(rate_suffixes), true, ret);
 }
 
+int units_parse_bandwidth(const char *s, uint64_t *ret)
+{
+	if (is_none(s)) {
+		*ret = UNITS_NONE;
+		return 0;
+	}
+	return parse_suffixed(s, bandwidth_suffixes, ARRAY_SIZE(bandwidth_suffixes), true, ret);
+}
+
 int units_parse_duration(const char *s, uint64_t *ret_us)
 {
 	return parse_suffixed(s, duration_suffixes, ARRAY_SIZE(duration_suffixes), false, ret_us);
@@ -189,6 +204,18 @@ char *units_print_rate(uint64_t v, char out[static UNITS_TEXT_MAX])
 	if (v == 0)
 		return print_text("0B/s", out);
 	return print_suffixed(v, rate_suffixes, ARRAY_SIZE(rate_suffixes), out);
+}
+
+char *units_print_bandwidth(uint64_t v, char out[static UNITS_TEXT_MAX])
+{
+	if (v == UNITS_NONE)
+		return print_text("max", out);
+	if (v == 0)
+		return print_text("0Kbit", out);
+	if (v % bandwidth_suffixes[BIT_SUFFIXES - 1].factor)
+		return print_suffixed(v, &bandwidth_suffixes[ARRAY_SIZE(bandwidth_suffixes) - 1], 1,
+				      out);
+	return print_suffixed(v, bandwidth_suffixes, BIT_SUFFIXES, out);
 }
 
 char *units_print_duration(uint64_t us, char out[static UNITS_TEXT_MAX])

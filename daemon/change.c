@@ -69,6 +69,9 @@ static int put_in_force(struct context *c, const struct spec *from, const struct
 	struct reading reading = { c, to, e };
 	int r = sched_slot_change(m->sched, c->slot, from, to, &m->facts, e);
 
+	if (r >= 0) {
+		r = netctl_change(m->net, c->slot, to, e);
+	}
 	return r < 0 ? r : change_each(from, to, read_back, &reading);
 }
 

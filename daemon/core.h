@@ -163,6 +163,7 @@ struct manager {
 	struct sched_host *sched;
 	struct context_host *host;
 	struct netctl_host *net;
+	sd_event_source *links; /* interfaces that come and go */
 	struct events *events;
 	struct timespec config_mtime; /* of the directory, when it was last read */
 	void *by_name; /* tsearch(3) tree of struct context */

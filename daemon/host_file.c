@@ -63,7 +63,7 @@ void host_file_read(struct manager *m)
 
 static json_t *differences(const struct spec_host *from, const struct spec_host *to)
 {
-	char before[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX], key[64];
+	char before[SPEC_HOST_TEXT_MAX], after[SPEC_HOST_TEXT_MAX], key[64];
 	json_t *o = json_object();
 	const char *name;
 
@@ -87,6 +87,15 @@ static json_t *lines_json(const struct spec_errors *errors)
 	return lines;
 }
 
+static void links_changed(struct manager *m)
+{
+	struct err e = {};
+
+	if (netctl_links(m->net, NULL, &m->host_file, &e) < 0) {
+		log_warning("%s", e.text);
+	}
+}
+
 json_t *host_file_reload(struct manager *m, bool dry)
 {
 	struct spec_errors errors = {};
@@ -104,6 +113,7 @@ json_t *host_file_reload(struct manager *m, bool dry)
 	if (r >= 0 && !dry) {
 		m->host_file = now;
 		governor_host_changed(m);
+		links_changed(m);
 	}
 	json_decref(changed);
 	spec_errors_done(&errors);

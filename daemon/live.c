@@ -26,6 +26,13 @@ char *live_value(struct context *c, const struct spec *spec, const char *key)
 	if (str_equal(key, "cpu.share") && governor_weighs(c)) {
 		return NULL;
 	}
+	if (c->slot && strncmp(key, "network.", 8) == 0) {
+		if (netctl_live(c->manager->net, c->slot, spec, key, &b) >= 0 && !b.error) {
+			return buf_take(&b);
+		}
+		buf_done(&b);
+		return NULL;
+	}
 	if (!c->slot || sched_slot_live(c->manager->sched, c->slot, key, &b) < 0 || b.error) {
 		buf_done(&b);
 		return NULL;

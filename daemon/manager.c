@@ -98,6 +98,29 @@ static int open_network(struct manager *m, const char *instance, struct err *e)
 	return netctl_host_new(instance, cgroup, level, &m->net, e);
 }
 
+/* Interfaces came or went. */
+static int on_links(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct manager *m = userdata;
+	struct err e = {};
+
+	(void) source;
+	(void) fd;
+	(void) revents;
+	if (netctl_watch(m->net, &e) < 0) {
+		log_warning("%s", e.text);
+	}
+	return 0;
+}
+
+static int watch_links(struct manager *m, struct err *e)
+{
+	int fd = netctl_watch_fd(m->net);
+	int r = fd < 0 ? 0 : sd_event_add_io(m->loop, &m->links, fd, EPOLLIN, on_links, m);
+
+	return r < 0 ? err_set_errno(e, r, "watching the host's interfaces") : 0;
+}
+
 static int open_rooms(struct manager *m, const struct manager_config *config, struct err *e)
 {
 	int r = open_events(m, config, e);
@@ -110,6 +133,9 @@ static int open_rooms(struct manager *m, const struct manager_config *config, st
 		return r;
 	}
 	r = open_network(m, config->instance, e);
+	if (r >= 0) {
+		r = netctl_links(m->net, config->instance, &m->host_file, e);
+	}
 	if (r < 0) {
 		return r;
 	}
@@ -225,6 +251,9 @@ int manager_new(const struct manager_config *config, sd_event *loop, struct mana
 		r = recover(m, e);
 	}
 	if (r >= 0) {
+		r = watch_links(m, e);
+	}
+	if (r >= 0) {
 		r = watch_host_first(m, e);
 	}
 	if (r >= 0) {
@@ -278,6 +307,7 @@ void manager_free(struct manager *m)
 	numbers_done(m);
 	governor_free(m);
 	sd_event_source_disable_unref(m->dying_timer);
+	sd_event_source_disable_unref(m->links);
 	sd_event_source_disable_unref(m->host_watch);
 	sd_event_source_disable_unref(m->host_settled);
 	fs_host_free(m->fs);

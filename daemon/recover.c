@@ -298,6 +298,7 @@ static void fill_pool(struct manager *m)
 
 int recover(struct manager *m, struct err *e)
 {
+	struct err links = {};
 	int r;
 
 	(void) fault_point("recover-begun", NULL);
@@ -318,6 +319,9 @@ int recover(struct manager *m, struct err *e)
 	r = netctl_settle(m->net, e);
 	if (r < 0) {
 		return r;
+	}
+	if (netctl_settle_links(m->net, &links) < 0) {
+		log_warning("%s", links.text);
 	}
 	fs_sweep(m->fs);
 	notify_sweep(m);

@@ -226,6 +226,11 @@ void filter_narrow(struct filter *f)
 	f->link = fd_close(f->link);
 }
 
+void filter_mark(struct filter *f, bool on)
+{
+	f->programs->bss->ward_marking = on;
+}
+
 void filter_done(struct filter *f)
 {
 	f->link = fd_close(f->link);

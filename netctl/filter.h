@@ -32,6 +32,8 @@ bool filter_is_attached(int cgroup);
 [[nodiscard]] int filter_attach_counting(struct filter *f, struct err *e);
 /** No context has several addresses any more: nobody else is to pay for them. */
 void filter_narrow(struct filter *f);
+/** Whether packets are given the priority that their rules say. */
+void filter_mark(struct filter *f, bool on);
 /** What is attached stays. */
 void filter_done(struct filter *f);
 

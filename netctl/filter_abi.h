@@ -45,7 +45,7 @@ struct filter_rules {
 	__u32 loopback6_added;
 	__u32 interfaces[FILTER_ADDRESSES_MAX]; /* index, and the prefix length << 24 */
 	__u32 slot;
-	__u32 unused;
+	__u32 priority; /* of its packets, by which HTB knows its class */
 };
 _Static_assert(sizeof(struct filter_rules) ==
 		       16 + 16 * (FILTER_ADDRESSES_MAX + 2) + 8 + 4 * FILTER_LISTEN_MAX +

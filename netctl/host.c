@@ -6,11 +6,7 @@
 #include "base/mem.h"
 #include "netctl/host.h"
 #include "netctl/port.h"
-
-struct netctl_host {
-	struct shared_host *shared;
-	struct private_host *private;
-};
+#include "netctl/shape.h"
 
 int netctl_host_new(const char *instance, int cgroup, unsigned level, struct netctl_host **ret,
 		    struct err *e)
@@ -18,8 +14,10 @@ int netctl_host_new(const char *instance, int cgroup, unsigned level, struct net
 	struct netctl_host *h = calloc(1, sizeof(*h));
 	int r = h ? 0 : err_set(e, -ENOMEM, "network: out of memory");
 
+	if (r == 0 && shape_new(&h->shape) < 0)
+		r = err_set(e, -ENOMEM, "network: out of memory");
 	if (r == 0)
-		r = shared_host_new(cgroup, level, &h->shared, e);
+		r = shared_host_new(cgroup, level, h->shape, &h->shared, e);
 	if (r == 0)
 		r = private_host_new(instance, &h->private, e);
 	if (r < 0) {
@@ -36,6 +34,7 @@ void netctl_host_free(struct netctl_host *h)
 		return;
 	private_host_free(h->private);
 	shared_host_free(h->shared);
+	shape_free(h->shape);
 	free(h);
 }
 
@@ -70,6 +69,13 @@ static int refuse_taken(const struct netctl_host *h, const struct netctl_plan *p
 	return 0;
 }
 
+/* Its end on the host is a link of its own. */
+static int shape_private(struct netctl_host *h, unsigned slot, const struct netctl_plan *p,
+			 struct err *e)
+{
+	return shape_join_alone(h->shape, slot, private_device(h->private, slot), p->shape, e);
+}
+
 static int run_join(void *arg, struct err *e)
 {
 	struct join_step *s = arg;
@@ -80,7 +86,12 @@ static int run_join(void *arg, struct err *e)
 	if (!s->inside)
 		return shared_join(s->host->shared, &s->plan, &s->context, e);
 	r = private_join(s->host->private, &s->plan, &s->context, s->inside, e);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = shape_private(s->host, s->context.slot, &s->plan, e);
+	if (r < 0)
+		private_gone(s->host->private, s->context.slot);
+	else
 		shared_count(s->host->shared, &s->plan, &s->context);
 	return r;
 }
@@ -146,8 +157,11 @@ int netctl_adopt(const struct netctl_plan *p, struct netctl_host *h, const struc
 		 struct err *e)
 {
 	if (p->linked) {
+		int r;
+
 		shared_count(h->shared, p, c);
-		return private_adopt(h->private, p, c, e);
+		r = private_adopt(h->private, p, c, e);
+		return r < 0 ? r : shape_private(h, c->slot, p, e);
 	}
 	return p->mode == SPEC_NETWORK_SHARED ? shared_adopt(h->shared, p, c, e) : 0;
 }
@@ -163,6 +177,7 @@ void netctl_leaving(struct netctl_host *h, unsigned slot)
 {
 	shared_leaving(h->shared, slot);
 	private_leaving(h->private, slot);
+	shape_leaving(h->shape, slot);
 }
 
 void netctl_gone(struct netctl_host *h, unsigned slot)
@@ -171,6 +186,8 @@ void netctl_gone(struct netctl_host *h, unsigned slot)
 		return;
 	shared_gone(h->shared, slot);
 	private_gone(h->private, slot);
+	shape_gone(h->shape, slot);
+	shared_mark(h->shared);
 }
 
 /* --- what contexts leave to those to come --- */

@@ -7,9 +7,19 @@
 
 struct shared_host;
 struct private_host;
+struct shape;
 
-[[nodiscard]] int shared_host_new(int cgroup, unsigned level, struct shared_host **ret,
-				  struct err *e);
+struct netctl_host {
+	struct shared_host *shared;
+	struct private_host *private;
+	struct shape *shape; /* what they get of links */
+};
+
+/** @shape borrowed. */
+[[nodiscard]] int shared_host_new(int cgroup, unsigned level, struct shape *shape,
+				  struct shared_host **ret, struct err *e);
+/** Packets say whose they are, as long as a link wants to know. */
+void shared_mark(struct shared_host *h);
 void shared_host_free(struct shared_host *h);
 void shared_warm(struct shared_host *h, bool only_counting);
 [[nodiscard]] int shared_join(struct shared_host *h, const struct netctl_plan *p,
@@ -49,6 +59,8 @@ void private_tidying(struct private_host *h, pid_t child);
 void private_leaving(struct private_host *h, unsigned slot);
 void private_gone(struct private_host *h, unsigned slot);
 bool private_where(const struct private_host *h, unsigned slot, struct netctl_where *ret);
+/** The name of the host's end of a context's interface, or NULL. */
+const char *private_device(const struct private_host *h, unsigned slot);
 const char *private_who_has(const struct private_host *h, const struct inet_ip *ip);
 
 /** What a `private` spec says, checked: the part of netctl_plan() that lies in private_plan.c. */

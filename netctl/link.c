@@ -23,7 +23,7 @@ int link_index(const char *name)
 }
 
 /* libnl has numbers of its own. */
-static int as_errno(int nl)
+int link_errno(int nl)
 {
 	switch (nl < 0 ? -nl : nl) {
 	case 0:
@@ -31,8 +31,11 @@ static int as_errno(int nl)
 	case NLE_EXIST:
 		return -EEXIST;
 	case NLE_NOADDR:
-	case NLE_OBJ_NOTFOUND:
 		return -EADDRNOTAVAIL;
+	case NLE_OBJ_NOTFOUND:
+		return -ENOENT;
+	case NLE_BUSY:
+		return -EBUSY;
 	case NLE_NODEV:
 		return -ENODEV;
 	case NLE_NOMEM:
@@ -88,7 +91,7 @@ static int change(int index, const struct inet_ip *ip, unsigned prefix, bool add
 		nl_socket_free(s);
 	if (a)
 		rtnl_addr_put(a);
-	return as_errno(r);
+	return link_errno(r);
 }
 
 int link_add(int index, const struct inet_ip *ip, unsigned prefix)

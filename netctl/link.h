@@ -5,6 +5,8 @@
 
 #include "base/inet.h"
 
+/** An error of libnl as -errno. */
+int link_errno(int nl);
 /** @return the index of an interface, or -ENODEV. */
 int link_index(const char *name);
 /** Adds an address; usable at once. @return 0, -EEXIST, -errno. */

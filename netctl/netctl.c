@@ -19,6 +19,7 @@
 #include "netctl/filter.h"
 #include "netctl/firewall.h"
 #include "netctl/host.h"
+#include "netctl/shape.h"
 
 void netctl_probe(struct facts *facts)
 {
@@ -143,6 +144,20 @@ static int plan_peers(const struct spec *s, struct netctl_plan *p, struct err *e
 	return 0;
 }
 
+static struct netctl_shape shape_one(uint64_t reserve, uint64_t limit, uint64_t burst,
+				     uint64_t share)
+{
+	return (struct netctl_shape){ reserve, limit, burst, (uint32_t) share };
+}
+
+void netctl_shape_of(const struct spec *s, struct netctl_shape ret[static 2])
+{
+	ret[0] = shape_one(s->network.reserve.out, s->network.limit.out, s->network.burst.out,
+			   s->network.share.out);
+	ret[1] = shape_one(s->network.reserve.in, s->network.limit.in, s->network.burst.in,
+			   s->network.share.in);
+}
+
 /* What both kinds of addresses have in common. */
 static int plan_common(const struct spec *s, struct netctl_plan *p, struct err *e)
 {
@@ -150,6 +165,7 @@ static int plan_common(const struct spec *s, struct netctl_plan *p, struct err *
 
 	p->multicast = strv_contains(&s->network.allow, "multicast");
 	p->ping = strv_contains(&s->network.allow, "ping");
+	netctl_shape_of(s, p->shape);
 	if (r == 0)
 		r = plan_listen(s, p, e);
 	return r < 0 ? r : plan_peers(s, p, e);
@@ -209,6 +225,22 @@ static void print_peers(const struct netctl_plan *p, struct buf *out)
 	}
 }
 
+static void print_shape(const char *way, const struct netctl_shape *s, struct buf *out)
+{
+	char text[UNITS_TEXT_MAX];
+
+	if (!shape_wished(s))
+		return;
+	buf_printf(out, "shape %s: share %u", way, s->share);
+	if (s->reserve)
+		buf_printf(out, ", reserve %s", units_print_bandwidth(s->reserve, text));
+	if (s->limit != UNITS_NONE)
+		buf_printf(out, ", limit %s", units_print_bandwidth(s->limit, text));
+	if (s->burst)
+		buf_printf(out, ", burst %s", units_print_bytes(s->burst, text));
+	buf_puts(out, "\n");
+}
+
 static void print_common(const struct netctl_plan *p, struct buf *out)
 {
 	for (size_t i = 0; i < p->listen_count; i++)
@@ -219,6 +251,8 @@ static void print_common(const struct netctl_plan *p, struct buf *out)
 		buf_puts(out, "multicast and broadcast\n");
 	if (p->ping)
 		buf_puts(out, "ICMP echo sockets\n");
+	print_shape("out", &p->shape[0], out);
+	print_shape("in", &p->shape[1], out);
 }
 
 void netctl_print(const struct netctl_plan *p, struct buf *out)

@@ -11,6 +11,7 @@
 #include "base/inet.h"
 #include "base/step.h"
 #include "spec/facts.h"
+#include "spec/host.h"
 #include "spec/spec.h"
 
 #define NETCTL_ADDRESSES_MAX 16
@@ -27,6 +28,11 @@ struct netctl_private {
 	size_t forward_count;
 	bool no_gateway, masquerade, contexts;
 };
+/** What a context gets of a link, one way. */
+struct netctl_shape {
+	uint64_t reserve, limit, burst; /* bytes a second; limit: UNITS_NONE; bytes */
+	uint32_t share;
+};
 struct netctl_plan {
 	enum spec_network mode;
 	bool own_namespace; /* a network namespace of its own, with loopback up */
@@ -38,6 +44,7 @@ struct netctl_plan {
 	struct inet_peer peers[NETCTL_PEERS_MAX];
 	size_t address_count, listen_count, peer_count;
 	bool connect_any, multicast, ping;
+	struct netctl_shape shape[2]; /* out, in */
 };
 
 void netctl_probe(struct facts *facts);
@@ -116,6 +123,26 @@ bool netctl_hooks(struct buf *present, struct buf *missing);
 /** In a network namespace to throw away: makes what private contexts need. @return 0 or -errno, and
  * what cannot be made. */
 [[nodiscard]] int netctl_private_try(struct err *e);
+
+/* --- shaping: reserve, share, limit, burst --- */
+
+/** Who the daemon is, and what wardd.ini says of links. Before any context is adopted, and when the
+ * file has changed (without an instance): then what it says is in force for those that run. */
+[[nodiscard]] int netctl_links(struct netctl_host *h, const char *instance,
+			       const struct spec_host *host, struct err *e);
+/** Puts other values in force. @return 0, -EDQUOT and other reasons in `e`: it has what it had. */
+[[nodiscard]] int netctl_change(struct netctl_host *h, unsigned slot, const struct spec *to,
+				struct err *e);
+/** A key of [network] as the kernel has it. @return 0, or -ENOENT where it has nothing of it. */
+int netctl_live(struct netctl_host *h, unsigned slot, const struct spec *spec, const char *key,
+		struct buf *out);
+/** After netctl_settle(): takes over what an earlier daemon left on links, and removes what nobody
+ * needs. On failure what can be done is done. */
+[[nodiscard]] int netctl_settle_links(struct netctl_host *h, struct err *e);
+/** Readable when interfaces or addresses came or went; or -1. */
+int netctl_watch_fd(const struct netctl_host *h);
+/** Reads what there is, and shapes those again that came back. */
+[[nodiscard]] int netctl_watch(struct netctl_host *h, struct err *e);
 
 /* --- read back --- */
 

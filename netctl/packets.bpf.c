@@ -121,15 +121,19 @@ static __always_inline __u64 id_of(struct __sk_buff *skb)
 	return bpf_skb_ancestor_cgroup_id(skb, (int) slot_level);
 }
 
+volatile __u32 ward_marking; /* as long as a link is shaped */
+
 SEC("cgroup_skb/egress")
 int ward_egress(struct __sk_buff *skb)
 {
-	struct filter_rules *r;
+	struct filter_rules *r = 0;
 	struct filter_ip from;
 	int what = end_of(skb, 0, &from);
 	__u64 id = id_of(skb);
 
-	if (what != BOUND) {
+	if (what == BOUND && ward_marking) {
+		r = bpf_map_lookup_elem(&ward_contexts, &id);
+	} else if (what != BOUND) {
 		r = bpf_map_lookup_elem(&ward_contexts, &id);
 		if (!r && what == NO_IP)
 			return 1;
@@ -139,6 +143,8 @@ int ward_egress(struct __sk_buff *skb)
 			return 0;
 		}
 	}
+	if (r && ward_marking)
+		skb->priority = r->priority;
 	count(skb, id, FILTER_SENT, &from);
 	return 1;
 }

@@ -159,6 +159,13 @@ static void list_remove(struct private_host *h, const struct private_port *x)
 	}
 }
 
+const char *private_device(const struct private_host *h, unsigned slot)
+{
+	const struct private_port *p = port_of(h, slot);
+
+	return p ? p->name : NULL;
+}
+
 const char *private_who_has(const struct private_host *h, const struct inet_ip *ip)
 {
 	for (size_t i = 0; i < h->list.count; i++) {

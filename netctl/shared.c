@@ -410,7 +410,10 @@ int shared_join(struct shared_host *h, const struct netctl_plan *p, const struct
 		r = fault_point("address-added", e);
 	if (r == 0)
 		r = want_loopback6(h, x, &rules, e);
+	if (r == 0)
+		r = shape_join(h->shape, c->slot, p, &rules.priority, e);
 	if (r == 0) {
+		shared_mark(h);
 		r = filter_count(&h->filter, c->cgroup_id);
 		if (r == 0)
 			r = filter_set(&h->filter, c->cgroup_id, &rules);
@@ -423,6 +426,8 @@ int shared_join(struct shared_host *h, const struct netctl_plan *p, const struct
 		(void) filter_set(&h->filter, c->cgroup_id,
 				  &rules); /* what was added is known now */
 		shared_gone(h, c->slot);
+		shape_gone(h->shape, c->slot);
+		shared_mark(h);
 	}
 	return r;
 }
@@ -450,7 +455,8 @@ void shared_count(struct shared_host *h, const struct netctl_plan *p,
 
 /* --- the host --- */
 
-int shared_host_new(int cgroup, unsigned level, struct shared_host **ret, struct err *e)
+int shared_host_new(int cgroup, unsigned level, struct shape *shape, struct shared_host **ret,
+		    struct err *e)
 {
 	struct shared_host *h = calloc(1, sizeof(*h));
 	int r = 0;
@@ -459,6 +465,7 @@ int shared_host_new(int cgroup, unsigned level, struct shared_host **ret, struct
 		return err_set(e, -ENOMEM, "network: out of memory");
 	h->cgroup = cgroup;
 	h->level = level;
+	h->shape = shape;
 	if (cgroup >= 0 && filter_is_attached(cgroup)) {
 		r = filter_load(&h->filter, cgroup, level, e);
 		h->loaded = r == 0;
@@ -487,7 +494,9 @@ int shared_adopt(struct shared_host *h, const struct netctl_plan *p, const struc
 		 struct err *e)
 {
 	struct filter_rules rules;
+	uint32_t priority;
 	struct holder *x;
+	int r;
 
 	if (!h->loaded || filter_get(&h->filter, c->cgroup_id, &rules) < 0)
 		return shared_join(h, p, c, e); /* the earlier map was of another shape */
@@ -498,6 +507,12 @@ int shared_adopt(struct shared_host *h, const struct netctl_plan *p, const struc
 	h->wide = h->wide || rules.count > 1;
 	if (filter_count(&h->filter, c->cgroup_id) < 0)
 		log_debug("%s: what it sends is not counted", c->name);
+	priority = rules.priority;
+	r = shape_join(h->shape, c->slot, p, &rules.priority, e);
+	if (r == 0 && rules.priority != priority)
+		r = filter_set(&h->filter, c->cgroup_id, &rules);
+	if (r < 0)
+		return r;
 	return wildcard_add(&h->filter, c->cgroup_id, &rules);
 }
 

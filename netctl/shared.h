@@ -3,6 +3,7 @@
 
 #include "netctl/filter.h"
 #include "netctl/host.h"
+#include "netctl/shape.h"
 
 /* Kept small: there may be thousands. */
 struct holder {
@@ -23,6 +24,7 @@ struct shared_host {
 	bool counting; /* as far as packets are counted, it is attached */
 	bool wide; /* there has been a context with several addresses */
 	struct filter filter;
+	struct shape *shape; /* borrowed */
 	struct holder **holders;
 	size_t count, room;
 };

@@ -371,7 +371,7 @@ int spec_check(const struct spec *s, const char *source, struct spec_errors *err
 		check_command, check_environment, check_owners,	     check_grants, check_order,
 		check_root,    check_places,	  check_targets,     check_hidden, check_devices,
 		check_rlimits, check_cpu,	  check_cpu_reserve, check_memory, check_io,
-		check_network, check_hooks,
+		check_network, check_shaping,	  check_hooks,
 	};
 	struct checker c = { .s = s, .source = source, .errors = errors };
 

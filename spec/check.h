@@ -16,3 +16,4 @@ void check_complain(struct checker *c, const char *section, const char *name, si
 		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /** The rules of [network]. */
 void check_network(struct checker *c);
+void check_shaping(struct checker *c);

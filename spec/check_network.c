@@ -183,3 +183,56 @@ void check_network(struct checker *c)
 	check_gateways(c);
 	check_forwards(c);
 }
+
+/* --- shaping --- */
+
+static void check_way(struct checker *c, const char *way, uint64_t reserve, uint64_t limit,
+		      uint64_t burst)
+{
+	char most[UNITS_TEXT_MAX], said[UNITS_TEXT_MAX];
+
+	if (reserve > limit)
+		check_complain(c, "network", "reserve", 0,
+			       "%s %s is more than network.limit; allowed: at most %s", way,
+			       units_print_bandwidth(reserve, said),
+			       units_print_bandwidth(limit, most));
+	if (burst && limit == UNITS_NONE)
+		check_complain(c, "network", "burst", 0,
+			       "there is no network.limit %s to burst above", way);
+	else if (burst / 10 > limit)
+		check_complain(c, "network", "burst", 0,
+			       "%s %s is more than network.limit grants in ten seconds; allowed: "
+			       "at most %s",
+			       way, units_print_bytes(burst, said),
+			       units_print_bytes(limit * 10, most));
+}
+
+void check_shaping(struct checker *c)
+{
+	const struct spec *s = c->s;
+	const struct {
+		const char *key;
+		const struct spec_ways *now, none;
+		bool alone; /* has a meaning on a link of its own */
+	} keys[] = {
+		{ "reserve", &s->network.reserve, { 0, 0 }, false },
+		{ "share", &s->network.share, { SPEC_NETWORK_SHARE, SPEC_NETWORK_SHARE }, false },
+		{ "limit", &s->network.limit, { UNITS_NONE, UNITS_NONE }, true },
+		{ "burst", &s->network.burst, { 0, 0 }, true },
+	};
+	bool linked = s->network.mode == SPEC_NETWORK_PRIVATE && s->network.addresses.count;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && s->network.mode != SPEC_NETWORK_SHARED; i++) {
+		if (memcmp(keys[i].now, &keys[i].none, sizeof(keys[i].none)) == 0)
+			continue;
+		if (!keys[i].alone)
+			check_complain(c, "network", keys[i].key, 0,
+				       "has no meaning without mode = shared");
+		else if (!linked)
+			check_complain(c, "network", keys[i].key, 0,
+				       "has no meaning without mode = shared, or private with "
+				       "network.address");
+	}
+	check_way(c, "out", s->network.reserve.out, s->network.limit.out, s->network.burst.out);
+	check_way(c, "in", s->network.reserve.in, s->network.limit.in, s->network.burst.in);
+}

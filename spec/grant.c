@@ -12,7 +12,7 @@
 
 static bool is_limit(const struct row *row)
 {
-	static const char *const sections[] = { "process", "cpu", "memory", "io" };
+	static const char *const sections[] = { "process", "cpu", "memory", "io", "network" };
 
 	for (size_t i = 0; row->live && i < ARRAY_SIZE(sections); i++) {
 		if (str_equal(row->section, sections[i]))

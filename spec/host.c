@@ -11,11 +11,14 @@
 #define PERCENT_MAX 90u
 #define PPM_OF_MILLI 1000u
 #define DEFAULT_PPM 50000u /* 5% */
+#define LINK_RATE_MIN 1000u /* bytes a second: 8Kbit */
+#define LINK_RATE_MAX UINT64_C(125000000000) /* 1Tbit */
 
 struct host_key {
 	const char *name, *allowed;
 	bool (*read)(struct spec_host *h, const char *value);
-	void (*print)(const struct spec_host *h, char out[static UNITS_TEXT_MAX]);
+	void (*print)(const struct spec_host *h, char out[static SPEC_HOST_TEXT_MAX]);
+	bool repeats;
 };
 
 static bool read_percent(const char *value, uint32_t *ret_ppm)
@@ -35,7 +38,7 @@ static bool read_cpu(struct spec_host *h, const char *value)
 	return read_percent(value, &h->cpu_reserve_ppm);
 }
 
-static void print_cpu(const struct spec_host *h, char out[static UNITS_TEXT_MAX])
+static void print_cpu(const struct spec_host *h, char out[static SPEC_HOST_TEXT_MAX])
 {
 	units_print_cpu(h->cpu_reserve_ppm / PPM_OF_MILLI, out);
 }
@@ -45,7 +48,7 @@ static bool read_io(struct spec_host *h, const char *value)
 	return read_percent(value, &h->io_reserve_ppm);
 }
 
-static void print_io(const struct spec_host *h, char out[static UNITS_TEXT_MAX])
+static void print_io(const struct spec_host *h, char out[static SPEC_HOST_TEXT_MAX])
 {
 	units_print_cpu(h->io_reserve_ppm / PPM_OF_MILLI, out);
 }
@@ -64,7 +67,7 @@ static bool read_memory(struct spec_host *h, const char *value)
 	return true;
 }
 
-static void print_memory(const struct spec_host *h, char out[static UNITS_TEXT_MAX])
+static void print_memory(const struct spec_host *h, char out[static SPEC_HOST_TEXT_MAX])
 {
 	if (h->memory_reserve == UNITS_NONE)
 		units_print_cpu(h->memory_reserve_ppm / PPM_OF_MILLI, out);
@@ -72,11 +75,103 @@ static void print_memory(const struct spec_host *h, char out[static UNITS_TEXT_M
 		units_print_bytes(h->memory_reserve, out);
 }
 
+static bool read_network(struct spec_host *h, const char *value)
+{
+	return read_percent(value, &h->network_reserve_ppm);
+}
+
+static void print_network(const struct spec_host *h, char out[static SPEC_HOST_TEXT_MAX])
+{
+	units_print_cpu(h->network_reserve_ppm / PPM_OF_MILLI, out);
+}
+
+/* --- links: NAME [RATE | out RATE | in RATE]... [replace] --- */
+
+static bool read_capacity(const char *text, uint64_t *ret)
+{
+	return units_parse_bandwidth(text, ret) >= 0 && *ret >= LINK_RATE_MIN &&
+	       *ret <= LINK_RATE_MAX;
+}
+
+/* @return how many words were read, or 0. */
+static size_t read_link_word(const char *word, const char *next, struct spec_host_link *l)
+{
+	bool out = str_equal(word, "out");
+	uint64_t *way = out ? &l->capacity.out : &l->capacity.in;
+
+	if (str_equal(word, "replace")) {
+		l->replace = true;
+		return 1;
+	}
+	if (out || str_equal(word, "in"))
+		return next && *way == UNITS_NONE && read_capacity(next, way) ? 2 : 0;
+	if (l->capacity.out != UNITS_NONE || !read_capacity(word, &l->capacity.out))
+		return 0;
+	l->capacity.in = l->capacity.out;
+	return 1;
+}
+
+static bool read_link_words(struct spec_host *h, const struct strv *w)
+{
+	struct spec_host_link l = { .capacity = { UNITS_NONE, UNITS_NONE } };
+	size_t step = 1;
+
+	if (w->count < 2 || h->link_count == SPEC_HOST_LINKS_MAX ||
+	    strlen(w->items[0]) >= sizeof(l.name) || strpbrk(w->items[0], "/ \t:"))
+		return false;
+	memcpy(l.name, w->items[0], strlen(w->items[0]));
+	for (size_t i = 1; step && i < w->count; i += step)
+		step = read_link_word(w->items[i], i + 1 < w->count ? w->items[i + 1] : NULL, &l);
+	for (uint32_t i = 0; i < h->link_count; i++)
+		step = str_equal(h->links[i].name, l.name) ? 0 : step;
+	if (step)
+		h->links[h->link_count++] = l;
+	return step > 0;
+}
+
+static bool read_link(struct spec_host *h, const char *value)
+{
+	struct strv words = {};
+	bool good = words_split(value, &words, NULL) == 0 && read_link_words(h, &words);
+
+	strv_done(&words);
+	return good;
+}
+
+static void print_links(const struct spec_host *h, char out[static SPEC_HOST_TEXT_MAX])
+{
+	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (uint32_t i = 0; i < h->link_count && n < SPEC_HOST_TEXT_MAX; i++) {
+		const struct spec_host_link *l = &h->links[i];
+		const struct spec_ways *c = &l->capacity;
+
+		n += (size_t) snprintf(out + n, SPEC_HOST_TEXT_MAX - n, "%s%s", i ? ", " : "",
+				       l->name);
+		if (c->out != UNITS_NONE && c->out == c->in)
+			n += (size_t) snprintf(out + n, SPEC_HOST_TEXT_MAX - n, " %s",
+					       units_print_bandwidth(c->out, a));
+		else if (c->out != c->in)
+			n += (size_t) snprintf(out + n, SPEC_HOST_TEXT_MAX - n, " out %s in %s",
+					       units_print_bandwidth(c->out, a),
+					       units_print_bandwidth(c->in, b));
+		if (l->replace)
+			n += (size_t) snprintf(out + n, SPEC_HOST_TEXT_MAX - n, " replace");
+	}
+}
+
 static const struct host_key keys[] = {
-	{ "cpu-reserve", "0%..90% of each CPU", read_cpu, print_cpu },
+	{ "cpu-reserve", "0%..90% of each CPU", read_cpu, print_cpu, false },
 	{ "memory-reserve", "0%..90% of the machine's memory, or a size such as 512M", read_memory,
-	  print_memory },
-	{ "io-reserve", "0%..90% of each disk", read_io, print_io },
+	  print_memory, false },
+	{ "io-reserve", "0%..90% of each disk", read_io, print_io, false },
+	{ "network-reserve", "0%..90% of each link", read_network, print_network, false },
+	{ "link",
+	  "an interface, once, and RATE, out RATE or in RATE (8Kbit..1Tbit), replace, or both; at "
+	  "most 16",
+	  read_link, print_links, true },
 };
 
 struct reader {
@@ -123,7 +218,7 @@ static void take_setting(struct lines *l, const char *section, const char *name,
 		i++;
 	if (i == ARRAY_SIZE(keys)) {
 		refuse_unknown(l, name);
-	} else if (r->first[i]) {
+	} else if (r->first[i] && !keys[i].repeats) {
 		(void) snprintf(text, sizeof(text), "given twice; the first is on line %u",
 				r->first[i]);
 		lines_refuse_key(l, SECTION, name, text);
@@ -137,6 +232,7 @@ static void take_setting(struct lines *l, const char *section, const char *name,
 void spec_host_init(struct spec_host *h)
 {
 	*h = (struct spec_host){ .cpu_reserve_ppm = DEFAULT_PPM,
+				 .network_reserve_ppm = DEFAULT_PPM,
 				 .io_reserve_ppm = DEFAULT_PPM,
 				 .memory_reserve_ppm = DEFAULT_PPM,
 				 .memory_reserve = UNITS_NONE };
@@ -167,7 +263,7 @@ uint64_t spec_host_memory(const struct spec_host *h, uint64_t total)
 }
 
 bool spec_host_key(const struct spec_host *h, size_t i, const char **ret_name,
-		   char value[static UNITS_TEXT_MAX])
+		   char value[static SPEC_HOST_TEXT_MAX])
 {
 	if (i >= ARRAY_SIZE(keys))
 		return false;

@@ -137,5 +137,52 @@ static const struct row network[] = {
 		.help = "With mode = private: whether what the context sends through this host has "
 			"the host's address. The host must forward packets.",
 	},
+	{
+		.section = "network",
+		.name = "reserve",
+		WAYS(row_way_rate, network.reserve),
+		.max = WAY_RATE_MAX,
+		.live = true,
+		.fallback = "0Kbit",
+		.allowed = "0Kbit, 8Kbit..1Tbit, or out RATE in RATE, at most the limit",
+		.help = "What is there of a link whenever it is wanted, whatever others send; see "
+			"SHAPING.",
+	},
+	{
+		.section = "network",
+		.name = "share",
+		WAYS(row_way_share, network.share),
+		.min = 1,
+		.max = 1000,
+		.live = true,
+		.fallback = "100",
+		.allowed = "1..1000, or out NUMBER in NUMBER",
+		.help = "The weight against other contexts and the host in what is left of a link.",
+	},
+	{
+		.section = "network",
+		.name = "limit",
+		WAYS(row_way_rate, network.limit),
+		.min = WAY_RATE_MIN,
+		.max = WAY_RATE_MAX,
+		.endless = true,
+		.live = true,
+		.fallback = "max",
+		.allowed = "8Kbit..1Tbit, max, or out RATE in RATE",
+		.help = "What is sent and received in a second, at most, with the headers of "
+			"links; "
+			"both ways alike, or each for itself: out 100Mbit in 50Mbit.",
+	},
+	{
+		.section = "network",
+		.name = "burst",
+		WAYS(row_way_bytes, network.burst),
+		.max = UINT64_C(1) << 30,
+		.live = true,
+		.fallback = "0",
+		.allowed = "0..1G, or out SIZE in SIZE, at most what the limit grants in ten "
+			   "seconds",
+		.help = "What may be saved while idle and sent or received above the limit.",
+	},
 };
 const struct row_section keys_network = { network, ARRAY_SIZE(network) };

@@ -95,6 +95,9 @@ static inline void *row_field(const struct row *row, const struct spec *s, unsig
 	return (char *) (uintptr_t) s + row->at[i];
 }
 
+#define WAY_RATE_MIN 1000 /* 8Kbit */
+#define WAY_RATE_MAX UINT64_C(125000000000) /* 1Tbit */
+
 /** Whether the value is the default's; `defaults` comes from spec_init(). */
 bool row_is_default(const struct row *row, const struct spec *s, const struct spec *defaults);
 /** Exchanges the values of two specs. */
@@ -117,6 +120,7 @@ extern const struct row_type row_number, row_bytes, row_duration, row_cpu, row_u
 extern const struct row_type row_choice_word, row_choice_path, row_upper, row_ids, row_log;
 extern const struct row_type row_bind, row_tmpfs, row_rlimit, row_stop, row_io_limit, row_io_share,
 	row_io_reserve;
+extern const struct row_type row_way_rate, row_way_share, row_way_bytes;
 extern const struct row_type row_capability, row_grant;
 extern const struct row_type row_ready, row_health, row_delay, row_rate, row_timer;
 

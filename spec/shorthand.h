@@ -25,6 +25,8 @@
 #define NUMBER(number, member) .type = &(number), .at = { ROW_FIELD(member, uint64_t) }
 #define LIST(list, items, count, ctype)                                                            \
 	.type = &(list), .at = { ROW_FIELD(items, ctype *), ROW_FIELD(count, size_t) }
+#define WAYS(ways, member)                                                                         \
+	.type = &(ways), .at = { ROW_FIELD(member.out, uint64_t), ROW_FIELD(member.in, uint64_t) }
 #define WORD(member, ctype, words)                                                                 \
 	.type = &row_choice_word, .at = { ROW_FIELD(member, ctype) }, .choice = &(words)
 #define WORD_OR_PATH(member, ctype, path, words)                                                   \

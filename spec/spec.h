@@ -117,6 +117,12 @@ struct spec_io_part {
 };
 #define SPEC_IO_SHARE 100 /* of who says nothing, by the kernel's default */
 
+/** `limit = 100Mbit`, `limit = out 100Mbit in 50Mbit`: as the context sees it. */
+struct spec_ways {
+	uint64_t out, in;
+};
+#define SPEC_NETWORK_SHARE 100 /* of who says nothing, and of the host */
+
 /** `grant = cpu.limit <= 200%`: a key that owners may change, and within what. */
 struct spec_grant {
 	unsigned key; /* of spec_key_info() */
@@ -201,6 +207,9 @@ struct spec {
 		struct strv gateways, forwards; /* private */
 		char *bridge, *mac; /* private; NULL: routed, by the context's name */
 		enum spec_answer masquerade; /* private */
+		struct spec_ways reserve, limit; /* bytes a second; limit: UNITS_NONE */
+		struct spec_ways share; /* 1..1000 */
+		struct spec_ways burst; /* bytes */
 	} network;
 	struct {
 		struct strv before_start, after_ready, before_stop, after_stop; /* argv */

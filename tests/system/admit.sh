@@ -37,7 +37,7 @@ printf '[host]\ncpu-reserve = 200%%\ncpus = 1\n' >"$WARD_DIR/config/wardd.ini"
 run_ctl reload
 is "a wrong one is told" "$RC" 1
 like "with line, key and what is allowed" "$ERR" 'wardd\.ini:2: host\.cpu-reserve: "200%" is no value for it; allowed: 0%\.\.90% of each CPU'
-like "all of it" "$ERR" 'wardd\.ini:3: host\.cpus: no such key; allowed: cpu-reserve, memory-reserve, io-reserve'
+like "all of it" "$ERR" 'wardd\.ini:3: host\.cpus: no such key; allowed: cpu-reserve, memory-reserve, io-reserve, network-reserve, link'
 is "what held holds on" "$(budget '.cpu[0].host_millicpu')" "$((N * 100))"
 run_ctl check "$WARD_DIR/config/wardd.ini"
 like "check says the same" "$RC $ERR" '^1 .*wardd\.ini:2: host\.cpu-reserve'

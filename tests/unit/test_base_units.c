@@ -91,6 +91,33 @@ static void rates_are_decimal_and_exact(void **state)
 	check_samples(units_parse_rate, samples, ARRAY_SIZE(samples));
 }
 
+static void bandwidths_are_bits_or_bytes(void **state)
+{
+	static const struct sample samples[] = {
+		{ "8Kbit", 0, 1000 },
+		{ "1Kbit", 0, 125 },
+		{ "1.5Mbit", 0, 187500 },
+		{ "1Gbit", 0, 125000000 },
+		{ "1Tbit", 0, 125000000000 },
+		{ "50MB/s", 0, 50000000 },
+		{ "1B/s", 0, 1 },
+		{ "max", 0, UNITS_NONE },
+		{ "0Mbit", 0, 0 },
+		{ "10", BAD, 0 },
+		{ "10mbit", BAD, 0 },
+		{ "10Mb", BAD, 0 },
+		{ "1bit", BAD, 0 },
+		{ "-1Mbit", BAD, 0 },
+		{ "99999999999Tbit", BIG, 0 },
+	};
+	char out[UNITS_TEXT_MAX];
+
+	(void) state;
+	check_samples(units_parse_bandwidth, samples, ARRAY_SIZE(samples));
+	assert_string_equal(units_print_bandwidth(1000000, out), "8Mbit");
+	assert_string_equal(units_print_bandwidth(1000001, out), "1000001B/s");
+}
+
 static void durations_need_a_unit(void **state)
 {
 	static const struct sample samples[] = {
@@ -171,6 +198,8 @@ static void whatever_is_printed_is_read_back(void **state)
 		assert_true(v == in);
 		assert_int_equal(units_parse_rate(units_print_rate(in, out), &v), 0);
 		assert_true(v == in);
+		assert_int_equal(units_parse_bandwidth(units_print_bandwidth(in, out), &v), 0);
+		assert_true(v == in);
 		assert_int_equal(units_parse_cpu(units_print_cpu(in, out), 2, &v), 0);
 		assert_true(v == in);
 		if (in == UNITS_NONE)
@@ -229,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_are_binary_and_checked),
 		cmocka_unit_test(rates_are_decimal_and_exact),
+		cmocka_unit_test(bandwidths_are_bits_or_bytes),
 		cmocka_unit_test(durations_need_a_unit),
 		cmocka_unit_test(cpu_is_of_one_cpu_or_of_the_machine),
 		cmocka_unit_test(numbers_are_within_their_range),

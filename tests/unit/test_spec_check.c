@@ -223,6 +223,30 @@ static void test_network_values(void **state)
 		  "or networks such as 10.0.0.0/8 10.1.2.3:5432 [fd00::/8]:443, at most 32" },
 		{ "network]\nallow", "raw",
 		  "network.allow: \"raw\" is unknown; allowed: multicast, ping, contexts" },
+		{ "network]\nlimit", "0Mbit",
+		  "network.limit: \"0Mbit\" is out of range; allowed: "
+		  "8Kbit..1Tbit, max, or out RATE in RATE" },
+		{ "network]\nlimit", "10",
+		  "network.limit: \"10\" is not a rate; allowed: "
+		  "8Kbit..1Tbit, max, or out RATE in RATE" },
+		{ "network]\nlimit", "up 1Mbit",
+		  "network.limit: \"up\" is not out or in; allowed: "
+		  "8Kbit..1Tbit, max, or out RATE in RATE" },
+		{ "network]\nlimit", "in 1Mbit in 2Mbit",
+		  "network.limit: \"in\" is given twice; allowed: "
+		  "8Kbit..1Tbit, max, or out RATE in RATE" },
+		{ "network]\nlimit", "in 1Mbit out",
+		  "network.limit: \"out\" is not followed by a value; allowed: "
+		  "8Kbit..1Tbit, max, or out RATE in RATE" },
+		{ "network]\nreserve", "7Kbit",
+		  "network.reserve: \"7Kbit\" is out of range; allowed: "
+		  "0Kbit, 8Kbit..1Tbit, or out RATE in RATE, at most the limit" },
+		{ "network]\nreserve", "max",
+		  "network.reserve: \"max\" is out of range; allowed: "
+		  "0Kbit, 8Kbit..1Tbit, or out RATE in RATE, at most the limit" },
+		{ "network]\nshare", "0",
+		  "network.share: \"0\" is out of range; allowed: "
+		  "1..1000, or out NUMBER in NUMBER" },
 		{ "network]\ndns", "ns1",
 		  "network.dns: \"ns1\" is not an address; allowed: addresses" },
 	};
@@ -311,6 +335,30 @@ static void test_private_network(void **state)
 #undef SHARED_ONE
 }
 
+static void test_shaping(void **state)
+{
+#define SHAPED COMMAND "[network]\nmode = shared\naddress = 10.0.0.5\n"
+	(void) state;
+	expect(SHAPED "reserve = 10Mbit\nshare = 1000\nlimit = out 10Mbit in 20Mbit\n"
+		      "burst = in 23M\n",
+	       NULL);
+	expect(SHAPED "reserve = 2Mbit\nlimit = in 1Mbit\n",
+	       "t.ini:6: network.reserve: in 2Mbit is more than network.limit; allowed: at most "
+	       "1Mbit");
+	expect(SHAPED "burst = 1M\nlimit = in 1Mbit\n",
+	       "t.ini:6: network.burst: there is no network.limit out to burst above");
+	expect(SHAPED "burst = out 10M\nlimit = 1Mbit\n",
+	       "t.ini:6: network.burst: out 10M is more than network.limit grants in ten seconds; "
+	       "allowed: at most 1250000");
+	expect(COMMAND "[network]\nlimit = 1Mbit\n",
+	       "t.ini:4: network.limit: has no meaning without mode = shared, or private with "
+	       "network.address");
+	expect(COMMAND "[network]\nmode = private\naddress = 10.0.0.5\nlimit = 1Mbit\n", NULL);
+	expect(COMMAND "[network]\nmode = private\naddress = 10.0.0.5\nreserve = 1Mbit\n",
+	       "t.ini:6: network.reserve: has no meaning without mode = shared");
+#undef SHAPED
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_without_lines_the_entry_is_named),
 		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_shaping),
 		cmocka_unit_test(test_network_values),
 		cmocka_unit_test(test_private_network),
 	};

@@ -159,7 +159,7 @@ static void test_nothing_is_granted_by_default(void **state)
 /* A key that is not a limit can never be granted, however live it may become. */
 static void test_only_limits_can_be_granted(void **state)
 {
-	static const char *const sections[] = { "process", "cpu", "memory", "io" };
+	static const char *const sections[] = { "process", "cpu", "memory", "io", "network" };
 	struct spec_key_info k;
 	char key[80];
 

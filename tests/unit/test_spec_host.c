@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -56,7 +57,7 @@ static void test_keys_are_printed_as_they_are_read(void **state)
 {
 	static const char text[] = "[host]\ncpu-reserve = 7%\nmemory-reserve = 512M\n";
 	struct spec_errors errors = {};
-	char value[UNITS_TEXT_MAX];
+	char value[SPEC_HOST_TEXT_MAX];
 	struct spec_host h;
 	const char *name;
 
@@ -73,7 +74,65 @@ static void test_keys_are_printed_as_they_are_read(void **state)
 	assert_true(spec_host_key(&h, 2, &name, value));
 	assert_string_equal(name, "io-reserve");
 	assert_string_equal(value, "5%");
-	assert_false(spec_host_key(&h, 3, &name, value));
+	assert_true(spec_host_key(&h, 4, &name, value));
+	assert_string_equal(name, "link");
+	assert_string_equal(value, "");
+	assert_false(spec_host_key(&h, 5, &name, value));
+}
+
+static void test_links(void **state)
+{
+	static const char text[] = "[host]\nnetwork-reserve = 10%\nlink = eth0 1Gbit\n"
+				   "link = ppp0 out 20Mbit in 100Mbit\nlink = a replace\n"
+				   "link = b in 1.5MB/s replace\n";
+	struct spec_errors errors = {};
+	char value[SPEC_HOST_TEXT_MAX];
+	struct spec_host h;
+	const char *name;
+
+	(void) state;
+	spec_host_init(&h);
+	assert_int_equal(h.network_reserve_ppm, 50000);
+	assert_int_equal(read_text(&h, text, &errors), 0);
+	assert_int_equal(h.network_reserve_ppm, 100000);
+	assert_int_equal(h.link_count, 4);
+	assert_int_equal(h.links[0].capacity.out, 125000000);
+	assert_true(spec_host_key(&h, 4, &name, value));
+	assert_string_equal(value, "eth0 1Gbit, ppp0 out 20Mbit in 100Mbit, a replace, "
+				   "b out max in 12Mbit replace");
+}
+
+#define LINK                                                                                       \
+	"allowed: an interface, once, and RATE, out RATE or in RATE (8Kbit..1Tbit), replace, or "  \
+	"both; at most 16"
+
+static void test_wrong_links(void **state)
+{
+	static const char *const wrong[] = {
+		"eth0",
+		"eth0 0Mbit",
+		"eth0 7Kbit",
+		"eth0 2Tbit",
+		"eth0 max",
+		"eth0 in",
+		"eth0 in 1Mbit in 1Mbit",
+		"a/b 1Mbit",
+		"eth0 1Mbit 1Mbit",
+		"an-interface-name 1Mbit",
+		"eth0 fast",
+	};
+	char text[256], line[512];
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		(void) snprintf(text, sizeof(text), "[host]\nlink = %s\n", wrong[i]);
+		(void) snprintf(line, sizeof(line),
+				"wardd.ini:2: host.link: \"%s\" is no value for it; " LINK,
+				wrong[i]);
+		refuse(text, line);
+	}
+	refuse("[host]\nlink = a 1Mbit\nlink = a 2Mbit\n",
+	       "wardd.ini:3: host.link: \"a 2Mbit\" is no value for it; " LINK);
 }
 
 #define CPU "allowed: 0%..90% of each CPU"
@@ -101,7 +160,7 @@ static void test_refusals(void **state)
 	       "disk");
 	refuse("[host]\ncpu = 5%\n",
 	       "wardd.ini:2: host.cpu: no such key; allowed: cpu-reserve, memory-reserve, "
-	       "io-reserve");
+	       "io-reserve, network-reserve, link");
 	refuse("[context]\ncommand = true\n",
 	       "wardd.ini:1: [context]: no such section; allowed: host");
 	refuse("cpu-reserve = 5%\n",
@@ -116,6 +175,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_keys_are_printed_as_they_are_read),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_wrong_links),
 		cmocka_unit_test(test_refusals),
 	};
 

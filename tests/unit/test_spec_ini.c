@@ -209,7 +209,7 @@ static void test_typos_are_answered_with_the_nearest(void **state)
 	expect_error("[network]\nfrobnicate = 0\n",
 		     "t.ini:2: network.frobnicate: no such key; allowed: mode, "
 		     "address, listen, connect, allow, dns, bridge, gateway, mac, forward, "
-		     "masquerade");
+		     "masquerade, reserve, share, limit, burst");
 	expect_error("[files]\nmode = cwo\n",
 		     "t.ini:2: files.mode: \"cwo\" is unknown; did you mean "
 		     "cow? allowed: cow, read-only, read-write");

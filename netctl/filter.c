@@ -150,14 +150,27 @@ static int reuse_map(struct filter *f, struct bpf_map *ours)
 
 /* --- loading, attaching --- */
 
-int filter_load(struct filter *f, int cgroup, unsigned level, struct err *e)
+static void leave_out_all_but_counting(struct bpf_object *o)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o) if (bpf_program__type(p) != BPF_PROG_TYPE_CGROUP_SKB)(
+		void) bpf_program__set_autoload(p, false);
+}
+
+int filter_load(struct filter *f, int cgroup, unsigned level, bool only_counting, struct err *e)
 {
 	int r;
 
 	(void) libbpf_set_print(say);
-	*f = (struct filter){ .programs = ward_filter__open(), .cgroup = cgroup, .link = -1 };
+	*f = (struct filter){ .programs = ward_filter__open(),
+			      .cgroup = cgroup,
+			      .link = -1,
+			      .only_counts = only_counting };
 	if (!f->programs)
 		return err_set_errno(e, -errno, "opening the network filter");
+	if (only_counting)
+		leave_out_all_but_counting(f->programs->obj);
 	f->programs->rodata->slot_level = level;
 	r = reuse_map(f, f->programs->maps.ward_contexts);
 	if (r == 0)

@@ -19,13 +19,16 @@ struct filter {
 	struct ward_filter *programs;
 	int cgroup; /* borrowed: of all contexts */
 	int link; /* to the network namespace, or -1: what wildcard.h tells */
+	bool only_counts; /* nothing else is loaded: it cannot confine anybody */
 };
 
 /** Whether an earlier daemon's filter is attached there. */
 bool filter_is_attached(int cgroup);
 /** Loads; with an earlier filter's map, where there is one of the same shape.
- * @level of the contexts' cgroups below `cgroup`, from the hierarchy's root. */
-[[nodiscard]] int filter_load(struct filter *f, int cgroup, unsigned level, struct err *e);
+ * @level of the contexts' cgroups below `cgroup`, from the hierarchy's root. @only_counting what
+ * counts packets and no more, which takes a part of the time. */
+[[nodiscard]] int filter_load(struct filter *f, int cgroup, unsigned level, bool only_counting,
+			      struct err *e);
 /** Attaches, or takes the place of the earlier filter. @wide a context has several addresses. */
 [[nodiscard]] int filter_attach(struct filter *f, bool wide, struct err *e);
 /** Attaches only what counts packets. */

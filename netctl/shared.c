@@ -316,8 +316,12 @@ int shared_ready(struct shared_host *h, bool wide, struct err *e)
 
 	if (h->cgroup < 0)
 		return err_set(e, -EOPNOTSUPP, "network.mode: shared needs cgroup2 to be mounted");
+	if (h->loaded && h->filter.only_counts) { /* what is attached keeps the counters */
+		filter_done(&h->filter);
+		h->loaded = false;
+	}
 	if (!h->loaded) {
-		r = filter_load(&h->filter, h->cgroup, h->level, e);
+		r = filter_load(&h->filter, h->cgroup, h->level, false, e);
 		h->loaded = r == 0;
 	}
 	if (r == 0 && (!h->attached || (wide && !h->wide))) {
@@ -335,7 +339,7 @@ static int ready_to_count(struct shared_host *h, struct err *e)
 	if (h->cgroup < 0)
 		return err_set(e, -EOPNOTSUPP, "packets are not counted without cgroup2");
 	if (!h->loaded) {
-		r = filter_load(&h->filter, h->cgroup, h->level, e);
+		r = filter_load(&h->filter, h->cgroup, h->level, true, e);
 		h->loaded = r == 0;
 	}
 	if (r == 0 && !h->counting && !h->attached) {
@@ -379,10 +383,10 @@ void shared_gone(struct shared_host *h, unsigned slot)
 
 	if (x) {
 		id = x->cgroup_id;
-		if (x->only_counted)
+		if (x->only_counted && h->loaded)
 			filter_remove(&h->filter, id);
 		holder_drop(h, x);
-		if (filter_get(&h->filter, id, &r) == 0)
+		if (h->loaded && filter_get(&h->filter, id, &r) == 0)
 			forget(h, id, &r);
 	}
 	if (h && h->wide)
@@ -467,7 +471,7 @@ int shared_host_new(int cgroup, unsigned level, struct shape *shape, struct shar
 	h->level = level;
 	h->shape = shape;
 	if (cgroup >= 0 && filter_is_attached(cgroup)) {
-		r = filter_load(&h->filter, cgroup, level, e);
+		r = filter_load(&h->filter, cgroup, level, false, e);
 		h->loaded = r == 0;
 	}
 	if (r < 0) {
@@ -553,6 +557,8 @@ int shared_settle(struct shared_host *h, struct err *e)
 	if (!h->loaded)
 		return 0;
 	sweep(h);
+	if (h->filter.only_counts)
+		return 0;
 	r = filter_attach(&h->filter, h->wide, e);
 	h->attached = r == 0;
 	if (!h->wide)

@@ -46,7 +46,7 @@ bool shared_where(const struct shared_host *h, unsigned slot, struct netctl_wher
 	const struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_rules r;
 
-	if (!x || filter_get(&h->filter, x->cgroup_id, &r) < 0)
+	if (!x || !h->loaded || filter_get(&h->filter, x->cgroup_id, &r) < 0)
 		return false;
 	*ret = (struct netctl_where){ .loopback4 = shared_ip(&r.loopback4),
 				      .loopback6 = shared_ip(&r.loopback6) };
@@ -93,7 +93,7 @@ int shared_traffic(const struct shared_host *h, unsigned slot, struct netctl_tra
 	const struct holder *x = h ? shared_holder(h, slot) : NULL;
 	struct filter_traffic t;
 	size_t n = 0;
-	int r = x ? filter_traffic(&h->filter, x->cgroup_id, &t) : -ESRCH;
+	int r = x && h->loaded ? filter_traffic(&h->filter, x->cgroup_id, &t) : -ESRCH;
 
 	if (r < 0)
 		return r;

@@ -81,6 +81,27 @@ like "metrics have them" "$(api http://w/metrics)" \
 	"^ward_context_network_sent_bytes_total\{context=\"c1\",device=\"eth0\",family=\"ipv4\"\} $((10 * 128 + 5 * 1028))\$"
 like "and top" "$(ctl top --batch 1 --columns name,sent-total 2>&1)" "c1 +4[3-6](\.[0-9])?K"
 
+# --- beside one that shares the host's stack, for which more is loaded than counts ---
+before=$(of c1)
+ini sharing <<-END
+	[context]
+	command = sleep 1000
+	[files]
+	bind = $WARD_DIR/udp.py:/mnt/udp.py
+	[network]
+	mode = shared
+	address = 10.9.0.9/24@near
+END
+check "one that shares the stack starts beside them" ctl start sharing
+is "their accounts go on" "$(of c1)" "$before"
+in_ctx sharing "python3 /mnt/udp.py send $HOST 2 100"
+is "it has one as well" "$(account sharing shared '"ipv4"')" "[2,256,0,0]"
+in_ctx c1 "python3 /mnt/udp.py send $HOST 1 100"
+is "and they are counted on" "$(account c1 eth0 '"ipv4"')" "[16,$((11 * 128 + 5 * 1028)),0,0]"
+in_ctx sharing "python3 -c 'import socket; socket.socket().bind((\"$HOST\", 8000))' 2>&1 | tail -n 1"
+like "it is confined" "$OUT" "Cannot assign requested address"
+check "it stops" ctl stop sharing --timeout 1s
+
 # --- the daemon dies ---
 before=$(of c1)
 kill_daemon

@@ -362,6 +362,7 @@ ip link add guest type veth peer name guestfar
 ip link set guest master ward3
 ctl stop "$(ctl list --json | jq -r '.[] | select(.name | startswith("run-")) | .name')" --timeout 1s
 wait $!
+retry_until 5 sh -c '[ "$(ip -br link show master ward3 | wc -l)" -eq 1 ]' # the port goes with its namespace
 is "one of Ward's stays as long as it has a port of somebody else" \
 	"$(ip -br link show ward3 | wc -l) $(ip -br link show master ward3 | cut -d@ -f1)" "1 guest"
 ip link delete guest

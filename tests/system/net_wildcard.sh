@@ -131,7 +131,7 @@ kill_daemon
 all "without that daemon"
 launch_daemon
 check "those with several addresses stop" ctl stop four more dual six share named --timeout 1s
-is "their addresses are nobody's" "$(ip -br address show near | grep -oE '(10\.9\.0|fd09:)[.:0-9]*' | xargs)" "$HOST 10.9.0.1"
+is "their addresses are nobody's" "$(ip -br address show near | grep -oE '(10\.9\.0|fd09:)[.:0-9]*' | xargs)" "$HOST 10.9.0.1 $HOST6"
 ! command -v bpftool >/dev/null || check "nothing is attached any more" retry_until 5 links_are 0
 check "one of them starts once more" ctl start more
 is "and is where it was" "$(ask 10.9.0.22 10.9.0.1)" "more 10.9.0.22 $HOST"$'\n'"one 10.9.0.1 $HOST"

@@ -14,6 +14,7 @@ import sys
 import time
 
 HEADERS = 42  # Ethernet, IPv4, UDP
+SO_TIMESTAMPNS = 35
 
 
 def family(address):
@@ -75,6 +76,7 @@ class Port:
         self.port, self.bytes, self.delays, self.marks = port, 0, [], []
         self.udp = socket.socket(family(address), socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.udp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.tcp = socket.socket(family(address))
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for s in (self.udp, self.tcp):
@@ -85,14 +87,16 @@ class Port:
     def read(self, s):
         for _ in range(64):
             try:
-                data = s.recv(1 << 18)
+                if s is not self.udp:
+                    data = s.recv(1 << 18)
+                    self.bytes += len(data)
+                    return bool(data)
+                data, stamp, _, _ = s.recvmsg(2048, 64)
             except BlockingIOError:
                 return True
-            if s is not self.udp:
-                self.bytes += len(data)
-                return bool(data)
             self.bytes += len(data) + HEADERS
-            self.delays.append((time.time_ns() - struct.unpack("!Q", data[:8])[0]) / 1e6)
+            sec, ns = struct.unpack("qq", stamp[0][2])  # when it came, not when we had time for it
+            self.delays.append((sec * 10**9 + ns - struct.unpack("!Q", data[:8])[0]) / 1e6)
         return True
 
 

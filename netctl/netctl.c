@@ -4,6 +4,7 @@
  * starts. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -231,7 +232,7 @@ static void print_shape(const char *way, const struct netctl_shape *s, struct bu
 
 	if (!shape_wished(s))
 		return;
-	buf_printf(out, "shape %s: share %u", way, s->share);
+	buf_printf(out, "shape %s: share %" PRIu64, way, s->share);
 	if (s->reserve)
 		buf_printf(out, ", reserve %s", units_print_bandwidth(s->reserve, text));
 	if (s->limit != UNITS_NONE)

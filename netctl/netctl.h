@@ -31,7 +31,7 @@ struct netctl_private {
 /** What a context gets of a link, one way. */
 struct netctl_shape {
 	uint64_t reserve, limit, burst; /* bytes a second; limit: UNITS_NONE; bytes */
-	uint32_t share;
+	uint64_t share;
 };
 struct netctl_plan {
 	enum spec_network mode;

@@ -3,6 +3,7 @@
 #include "netctl/message.h"
 
 #include <errno.h>
+#include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -153,13 +154,13 @@ int message_send(int fd, struct message_list *l, unsigned *ret_failed)
 		return -errno;
 	while (!done) {
 		ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
-		const struct nlmsghdr *h = (const void *) buffer;
+		struct nlmsghdr *h = (void *) buffer;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		for (int left = (int) n; NLMSG_OK(h, left) && !done; h = NLMSG_NEXT(h, left))
+		for (int left = (int) n; nlmsg_ok(h, left) && !done; h = nlmsg_next(h, &left))
 			done = read_answer(h, acknowledged->nlmsg_seq, &failed, &result);
 	}
 	if (ret_failed)
@@ -196,13 +197,13 @@ int message_ask(int fd, struct message_list *l, int (*each)(const struct nlmsghd
 		return -errno;
 	while (more) {
 		ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
-		const struct nlmsghdr *h = (const void *) buffer;
+		struct nlmsghdr *h = (void *) buffer;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		for (int left = (int) n; more && NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
+		for (int left = (int) n; more && nlmsg_ok(h, left); h = nlmsg_next(h, &left))
 			more = take(h, each, arg, &result);
 	}
 	return result;

@@ -76,14 +76,12 @@ hand_end() {
 		[ ! -d "$dir" ] || retry_until 5 rmdir "$dir"
 	done
 }
-# in_plain NAME WEIGHT COMMAND...: in a cgroup that hand_group() made
+# in_plain NAME WEIGHT COMMAND...: this process becomes it, in a cgroup that hand_group() made
 in_plain() {
 	weigh "$CPU/$HAND/$1" "$2"
-	(
-		echo $BASHPID >"$CPU/$HAND/$1/cgroup.procs"
-		echo $BASHPID >"$UNIFIED/$HAND/$1/cgroup.procs"
-		exec "${@:3}"
-	)
+	echo $BASHPID >"$CPU/$HAND/$1/cgroup.procs"
+	echo $BASHPID >"$UNIFIED/$HAND/$1/cgroup.procs"
+	exec "${@:3}"
 }
 plain_hog() { # NAME RESERVE SHARE [WEIGHT]
 	hand_group "$1" "$2" "$3"
@@ -180,7 +178,7 @@ mixed() {
 	begin storm 0 10 timeout "$length" sh -c "$STORM"
 	begin web 20 10 sleep 1000
 	sleep 1
-	ctl exec web -- python3 - web "$mix" 100 1 <"$ROOT/tests/lib/cpu_mix.py" >"$WARD_DIR/web" &
+	CTL_TIMEOUT=$length ctl exec web -- python3 - web "$mix" 100 1 <"$ROOT/tests/lib/cpu_mix.py" >"$WARD_DIR/web" &
 	of=$!
 	python3 "$ROOT/tests/lib/cpu_mix.py" watch "$mix" \
 		"$(cgroup_of hog)=$(awk -v n="$CPUS" 'BEGIN { print n / 4 }')" \

@@ -14,7 +14,7 @@ done
 figure() {
 	local verdict=''
 	if [ -n "$3" ]; then
-		verdict=$(awk -v v="$2" -v a="$3" 'BEGIN { print v + 0 <= a + 0 ? "reached" : "MISSED" }')
+		verdict=$(awk -v v="$2" -v a="$3" 'BEGIN { print v ~ /[0-9]/ && v + 0 <= a + 0 ? "reached" : "MISSED" }')
 		verdict="aim $3: $verdict"
 	fi
 	printf '  %-58s %9s  %-20s %s\n' "$1" "$2" "$verdict" "${4:-}" | sed 's/ *$//'

@@ -114,8 +114,10 @@ uint64_t excess_less(const struct member *m, uint64_t weight);
 /* --- starved.c --- */
 
 enum starved { STARVED_NO, STARVED_UNKNOWN, STARVED_YES };
-/** Whether a member that seems to want little could run all the time since the last look, `dt_us`
- * ago. @return STARVED_UNKNOWN: the next look will tell, and should be soon. */
+/** Whether one that never looked hungry waited most of the time lately, for more than it gets. */
+bool starved_lately(const struct member *m);
+/** Whether a member that seems to want less than it did could run all the time since the last look,
+ * `dt_us` ago. @return STARVED_UNKNOWN: the next look will tell. */
 enum starved starved_look(struct engine *g, struct member *m, uint64_t now_us, uint64_t dt_us);
 
 /* --- deliver.c --- */

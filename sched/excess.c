@@ -8,6 +8,7 @@
 
 #define NOTICED_PART 20 /* of the capacity: less is the grain of the scheduler and of a look */
 #define OWED_US 5000
+#define OWED_MUCH_US 20000 /* no jitter of looks */
 #define LOOKS 2 /* in a row, until it counts */
 #define STEP_PART 2 /* at most, of its weight, in a look */
 #define FORGIVEN_PART 64 /* in a look: half of it within two or three seconds */
@@ -83,7 +84,7 @@ void excess_look(struct engine *g)
 
 	for (size_t i = 0; i < g->count; i++) {
 		robbed |= is_robbed(g, &g->members[i]);
-		reserve_missed |= g->members[i].owed_us >= OWED_US;
+		reserve_missed |= g->members[i].owed_us >= OWED_MUCH_US;
 	}
 	for (size_t i = 0; i < g->count; i++) {
 		struct member *m = &g->members[i];

@@ -121,22 +121,27 @@ static bool has_moved(const struct member *m)
 	return m->demand.hungry && m->rate < m->entitled / 2;
 }
 
-/* What it wants; while it is not known whether it starves, what it wanted. */
+/* What it wants. Before it is taken for somebody who wants less than it did, it is asked whether it
+ * starves; until that is known, what it wanted. */
 static uint64_t find_demand(struct engine *g, struct member *m, uint64_t given, uint64_t now_us,
 			    uint64_t dt_us)
 {
-	switch (starved_look(g, m, now_us, dt_us)) {
-	case STARVED_YES:
+	struct demand d = m->demand;
+	uint64_t want = demand_look(&d, m->rate, given, dt_us);
+	enum starved starves = STARVED_NO;
+
+	if (starved_lately(m))
+		starves = STARVED_YES;
+	else if (m->demand.hungry && !d.hungry)
+		starves = starved_look(g, m, now_us, dt_us);
+	if (starves == STARVED_YES)
 		return demand_starved(&m->demand, m->rate, dt_us);
-	case STARVED_UNKNOWN:
-		g->startled = true;
-		if (m->demand.rate != 0)
-			return m->claim.demand;
-		break;
-	case STARVED_NO:
-		break;
+	if (starves == STARVED_UNKNOWN) {
+		g->startled |= want == 0;
+		return m->claim.demand;
 	}
-	return demand_look(&m->demand, m->rate, given, dt_us);
+	m->demand = d;
+	return want;
 }
 
 /* @return how many are awake: g->awake says who, g->claims what they claim. */

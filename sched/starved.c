@@ -6,10 +6,9 @@
 
 #define IDLE_PART 4 /* less than one part of so many without running or waiting: it has no rest */
 
-/* It wants less than it did. */
-static bool is_suspect(const struct member *m)
+bool starved_lately(const struct member *m)
 {
-	return m->rate < m->entitled / 2 || m->demand.low_us > 0;
+	return !m->demand.hungry && m->waits.lately && m->rate < m->due / 2;
 }
 
 enum starved starved_look(struct engine *g, struct member *m, uint64_t now_us, uint64_t dt_us)
@@ -17,9 +16,7 @@ enum starved starved_look(struct engine *g, struct member *m, uint64_t now_us, u
 	uint64_t since_us = m->waits.until_us, before_us = m->waits.total_us, busy_us;
 	struct sched_pressure_now p;
 
-	if (!m->demand.hungry)
-		return m->waits.lately && m->rate < m->due / 2 ? STARVED_YES : STARVED_NO;
-	if (!is_suspect(m) || sched_slot_pressure(g->host, m->slot, "cpu", &p) < 0)
+	if (sched_slot_pressure(g->host, m->slot, "cpu", &p) < 0)
 		return STARVED_NO;
 	m->waits.until_us = now_us;
 	m->waits.total_us = p.some.total_us;
